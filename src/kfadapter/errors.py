@@ -1,0 +1,230 @@
+"""Every error this package raises on purpose. No HTTP in here: `api.problems` and `engine` map them to answers.
+
+KFAdapterError
+├── SettingsError                 a setting has a value that cannot be used
+├── PackageError                  an uploaded pipeline package is not one that can be run
+│   └── PackageTooLarge           … because of its size, as sent or unpacked
+├── ArgumentsError                arguments do not fit the inputs a pipeline declares; names every one
+├── NameNotFound                  a person's name for a thing leads nowhere, or to several things
+├── KubeflowError                 Kubeflow answered with an error, or did not answer
+│   ├── KubeflowNotFound
+│   ├── KubeflowConflict
+│   ├── KubeflowInvalid           Kubeflow refused what it was sent
+│   ├── KubeflowForbidden         the caller is not known or not allowed
+│   ├── KubeflowUnavailable       no connection, or 429, 502, 503, 504
+│   ├── KubeflowTimeout           no answer in time; a write may or may not have happened
+│   ├── KubeflowInterrupted       the connection ended before the answer did; a write may have happened
+│   └── KubeflowMalformed         an answer that is not KFP's: HTML, cut JSON, missing fields
+├── LedgerError
+│   ├── LeaseLost                 a write-back by someone who no longer holds the claim
+│   └── TransitionRefused         a state change that the transition table does not allow
+├── LaunchFailed                  the intention to start a run was closed without a run
+└── EngineError                   the embedded engine
+    ├── PipelineRefused           it cannot honour what a pipeline asks for; names task and feature
+    └── EnvironmentFailed         a task's Python environment could not be built
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class KFAdapterError(Exception):
+    """Base of all errors of this package; `str()` is a sentence for a person."""
+
+
+class SettingsError(KFAdapterError):
+    """A setting cannot be used.
+
+    Attributes:
+        variable: The environment variable's name.
+        reason: What is wrong with its value.
+    """
+
+    def __init__(self, variable: str, reason: str) -> None:
+        super().__init__(f"{variable}: {reason}")
+        self.variable = variable
+        self.reason = reason
+
+
+class PackageError(KFAdapterError):
+    """A pipeline package is refused.
+
+    Attributes:
+        reason: One sentence a person understands.
+        path: Where in the document, as `root.dag.tasks.train`; empty when it is the file as a whole.
+    """
+
+    def __init__(self, reason: str, *, path: str = "") -> None:
+        super().__init__(f"{path}: {reason}" if path else reason)
+        self.reason = reason
+        self.path = path
+
+
+class PackageTooLarge(PackageError):
+    """A package exceeds a limit of size, as sent or unpacked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArgumentProblem:
+    """One argument that does not fit.
+
+    Attributes:
+        name: The input's or argument's name.
+        kind: `missing`, `unfit` (wrong type or value) or `ambiguous`.
+        message: A sentence that names the input, what it wants and what it got.
+    """
+
+    name: str
+    kind: str
+    message: str
+
+
+class ArgumentsError(KFAdapterError):
+    """Arguments do not fit the declared inputs.
+
+    Attributes:
+        problems: Every problem found, in the order of the inputs.
+    """
+
+    def __init__(self, problems: Sequence[ArgumentProblem]) -> None:
+        super().__init__("; ".join(problem.message for problem in problems))
+        self.problems = tuple(problems)
+
+
+class NameNotFound(KFAdapterError):
+    """A name leads to nothing, or to more than one thing.
+
+    Attributes:
+        kind: What was looked for: `pipeline`, `pipeline version`, `experiment`.
+        name: The name as given.
+        matches: How many things have that name (0, or 2 and more).
+    """
+
+    def __init__(self, kind: str, name: str, *, matches: int = 0) -> None:
+        found = f"{matches} {kind}s are" if matches else f"No {kind} is"
+        super().__init__(f"{found} found with name {name}")
+        self.kind = kind
+        self.name = name
+        self.matches = matches
+
+
+class KubeflowError(KFAdapterError):
+    """Kubeflow answered with an error, or not at all.
+
+    Attributes:
+        reason: Kubeflow's own words, without stack traces, or what happened on the way.
+        status: The HTTP status it answered with; None when it did not answer.
+    """
+
+    def __init__(self, reason: str, *, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+
+
+class KubeflowNotFound(KubeflowError):
+    """Kubeflow does not know the thing."""
+
+
+class KubeflowConflict(KubeflowError):
+    """Kubeflow has such a thing already, or the thing is in a state that forbids the call."""
+
+
+class KubeflowInvalid(KubeflowError):
+    """Kubeflow refused the request as wrong."""
+
+
+class KubeflowForbidden(KubeflowError):
+    """Kubeflow does not know the caller (401) or does not allow the call (403)."""
+
+
+class KubeflowUnavailable(KubeflowError):
+    """There is no Kubeflow to talk to for now: no connection, 429, 502, 503 or 504.
+
+    Attributes:
+        never_arrived: True when the request surely did not reach Kubeflow (refused, name unknown).
+    """
+
+    def __init__(self, reason: str, *, status: int | None = None, never_arrived: bool = False) -> None:
+        super().__init__(reason, status=status)
+        self.never_arrived = never_arrived
+
+
+class KubeflowTimeout(KubeflowError):
+    """No answer in time. Whether a write happened is not known."""
+
+
+class KubeflowInterrupted(KubeflowError):
+    """The connection broke after the request was sent. Whether a write happened is not known."""
+
+
+class KubeflowMalformed(KubeflowError):
+    """What came back is not an answer of Kubeflow Pipelines: a login page, cut JSON, missing fields."""
+
+
+class LedgerError(KFAdapterError):
+    """The ledger refused an operation."""
+
+
+class LeaseLost(LedgerError):
+    """Someone wrote back about a row that another has claimed since."""
+
+    def __init__(self, what: str, key: str, claimant: str) -> None:
+        super().__init__(f"{what} {key} is no longer claimed by {claimant}")
+        self.what = what
+        self.key = key
+        self.claimant = claimant
+
+
+class TransitionRefused(LedgerError):
+    """A state change that the transition table does not hold."""
+
+    def __init__(self, key: str, current: str, wanted: str) -> None:
+        super().__init__(f"{key} is {current} and cannot become {wanted}")
+        self.key = key
+        self.current = current
+        self.wanted = wanted
+
+
+class LaunchFailed(KFAdapterError):
+    """The intention to start a run was closed without one.
+
+    Attributes:
+        run_id: The id that was chosen for the run.
+        reason: Why there is no run.
+    """
+
+    def __init__(self, run_id: str, reason: str) -> None:
+        super().__init__(reason)
+        self.run_id = run_id
+        self.reason = reason
+
+
+class EngineError(KFAdapterError):
+    """Base of the embedded engine's errors."""
+
+
+class PipelineRefused(EngineError):
+    """The engine cannot honour what a pipeline asks for.
+
+    Attributes:
+        findings: `(task, feature, reason)` for everything that stands in the way.
+    """
+
+    def __init__(self, findings: Sequence[tuple[str, str, str]]) -> None:
+        super().__init__("; ".join(f"task {task}: {feature}: {reason}" for task, feature, reason in findings))
+        self.findings = tuple(findings)
+
+
+class EnvironmentFailed(EngineError):
+    """A task's Python environment could not be built.
+
+    Attributes:
+        requirements: What was asked for.
+        output: The installer's last lines.
+    """
+
+    def __init__(self, requirements: Sequence[str], output: str) -> None:
+        super().__init__(f"cannot install {' '.join(requirements)}: {output}")
+        self.requirements = tuple(requirements)
+        self.output = output

@@ -1,0 +1,202 @@
+"""All settings of the service: one frozen object, and the only reader of the environment.
+
+Every `KFADAPTER_*` variable is documented in docs/settings.md. Upstream's six variables (`KUBEFLOW_HOST`, …) keep
+their meaning and are used where ours are not given.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from kfadapter.errors import SettingsError
+
+PREFIX = "KFADAPTER_"
+INSTALLER_PREFIXES = ("PIP_", "UV_")
+INSTALLER_NAMES = frozenset(
+    {"PATH", "HOME", "TMPDIR", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
+    | {name for proxy in ("http_proxy", "https_proxy", "no_proxy", "all_proxy") for name in (proxy, proxy.upper())}
+)
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Host = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class Settings(BaseSettings):
+    """The service's settings. Durations are seconds, sizes are bytes."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", case_sensitive=False, env_ignore_empty=True
+    )
+
+    host: Host = Field("0.0.0.0", description="Address the service listens on.")  # noqa: S104 - a service in a pod
+    port: Port = Field(
+        5001,
+        validation_alias=AliasChoices("KFADAPTER_PORT", "KF_ADAPTER_PORT"),
+        description="Port the service listens on; 0 takes a free one.",
+    )
+    kubeflow_url: str | None = Field(
+        None, description="Kubeflow Pipelines, with or without a path prefix; none: the embedded engine."
+    )
+    kubeflow_host: str | None = Field(None, validation_alias="KUBEFLOW_HOST", description="Upstream's name: host.")
+    kubeflow_port: Port | None = Field(None, validation_alias="KUBEFLOW_PORT", description="Upstream's name: port.")
+    kubeflow_namespace: str | None = Field(
+        None,
+        validation_alias=AliasChoices("KFADAPTER_KUBEFLOW_NAMESPACE"),
+        description="Namespace of a multi-user installation; none: single-user.",
+    )
+    kf_namespace: str | None = Field(
+        None,
+        validation_alias="KF_NAMESPACE",
+        description="Upstream's variable; as there, it is read and not sent to Kubeflow.",
+    )
+    training_manager_url: str | None = Field(
+        None, description="The Training Manager that is told of ended runs; none: nobody is told."
+    )
+    trainingmgr_host: str | None = Field(None, validation_alias="TRAININGMGR_HOST", description="Upstream's name.")
+    trainingmgr_port: Port | None = Field(None, validation_alias="TRAININGMGR_PORT", description="Upstream's name.")
+    data_dir: Path = Field(Path("kfadapter-data"), description="Where the ledger and the embedded engine keep data.")
+    database_url: str | None = Field(None, description="The ledger; none: SQLite under the data directory.")
+    request_timeout_seconds: Seconds = Field(10.0, description="Limit for one call to Kubeflow, and for one answer.")
+    notify_timeout_seconds: Seconds = Field(60.0, description="Limit for one notification to the Training Manager.")
+    poll_seconds: Seconds = Field(1.0, description="How often Kubeflow is asked for ended runs.")
+    notify_grace_seconds: float = Field(
+        5.0, ge=0, le=3600, description="A notification waits so long after the execution's answer has been sent."
+    )
+    lost_after_seconds: Seconds = Field(
+        600.0, description="A run that Kubeflow has not known for so long ends as LOST."
+    )
+    launch_lookup_seconds: Seconds = Field(
+        20.0, description="So long a run is looked up after a create call whose outcome is not known."
+    )
+    upload_limit_bytes: int = Field(32 * 1024 * 1024, ge=1, description="Largest pipeline package accepted.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe line logged.")
+    log_format: Literal["text", "json"] = Field("text", description="Log lines for people or for programs.")
+    engine_port: Port = Field(0, description="Loopback port of the engine started by `serve`; 0 takes a free one.")
+    engine_task_slots: int = Field(
+        0, ge=0, le=1024, description="Tasks that run at the same time; 0: one for each processor."
+    )
+    engine_log_limit_bytes: int = Field(
+        10 * 1024 * 1024, ge=4096, description="A task's log is cut in the middle beyond this size."
+    )
+    engine_run_timeout_seconds: float = Field(0, ge=0, description="A run is ended after so long; 0: no limit.")
+    engine_pass_env: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Names, separated by commas, of the service's own variables that tasks may see."
+    )
+
+    @field_validator("engine_pass_env", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(name.strip() for name in value.split(",") if name.strip())
+        return value
+
+    @field_validator("kubeflow_url", "training_manager_url")
+    @classmethod
+    def _check_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if not value.startswith(("http://", "https://")) or not value.split("://", 1)[1].strip("/"):
+            raise ValueError("must be an address such as http://host:port")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _check_pairs(self) -> "Settings":
+        for name in ("kubeflow", "trainingmgr"):
+            host, port = getattr(self, f"{name}_host"), getattr(self, f"{name}_port")
+            if (host is None) != (port is None):
+                missing = "PORT" if port is None else "HOST"
+                raise SettingsError(f"{name.upper()}_{missing}", "is needed together with its pair")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings, env_settings)
+
+    @property
+    def kubeflow_base_url(self) -> str | None:
+        """Base URL of Kubeflow Pipelines, or None for the embedded engine."""
+        if self.kubeflow_url is not None:
+            return self.kubeflow_url
+        if self.kubeflow_host is None:
+            return None
+        return f"http://{_bracketed(self.kubeflow_host)}:{self.kubeflow_port}/pipeline"
+
+    @property
+    def training_manager_base_url(self) -> str | None:
+        """Base URL of the Training Manager, or None when nobody is to be told."""
+        if self.training_manager_url is not None:
+            return self.training_manager_url
+        if self.trainingmgr_host is None:
+            return None
+        return f"http://{_bracketed(self.trainingmgr_host)}:{self.trainingmgr_port}"
+
+    @property
+    def ledger_url(self) -> str:
+        """SQLAlchemy URL of the ledger."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'ledger.sqlite'}"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the environment once.
+
+    Args:
+        overrides: Settings by field name that win over the environment (command-line options); None is not given.
+
+    Raises:
+        SettingsError: A value cannot be used; names the variable.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**{_alias(name): value for name, value in given.items()})
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        raise SettingsError(_variable(str(first["loc"][0]) if first["loc"] else ""), first["msg"]) from exc
+
+
+def installer_environment() -> dict[str, str]:
+    """The service's variables that a package installer needs: index, certificates, proxies, PATH."""
+    return {name: value for name, value in os.environ.items() if _is_for_installers(name)}
+
+
+def passed_environment(names: tuple[str, ...]) -> Mapping[str, str]:
+    """The service's variables with these names, for tasks that are allowed to see them."""
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def _is_for_installers(name: str) -> bool:
+    return name in INSTALLER_NAMES or name.startswith(INSTALLER_PREFIXES)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
+def _alias(field: str) -> str:
+    alias = Settings.model_fields[field].validation_alias
+    if isinstance(alias, AliasChoices):
+        return str(alias.choices[0])
+    return alias if isinstance(alias, str) else field
+
+
+def _variable(location: str) -> str:
+    """The variable a person set, from the name pydantic reports: the first alias, or the field's own name."""
+    if not location.isupper():
+        return PREFIX + location.upper()
+    for field in Settings.model_fields.values():
+        alias = field.validation_alias
+        if isinstance(alias, AliasChoices) and location in alias.choices:
+            given = (str(choice) for choice in alias.choices if str(choice) in os.environ)
+            return next(given, location)
+    return location
