@@ -6,6 +6,7 @@ KFAdapterError
 │   └── PackageTooLarge           … because of its size, as sent or unpacked
 ├── ArgumentsError                arguments do not fit the inputs a pipeline declares; names every one
 ├── NameNotFound                  a person's name for a thing leads nowhere, or to several things
+├── BadPageToken                  a page token that this service did not make
 ├── KubeflowError                 Kubeflow answered with an error, or did not answer
 │   ├── KubeflowNotFound
 │   ├── KubeflowConflict
@@ -106,6 +107,18 @@ class NameNotFound(KFAdapterError):
         self.kind = kind
         self.name = name
         self.matches = matches
+
+
+class BadPageToken(KFAdapterError):
+    """A page token is not one that an earlier page came with.
+
+    Attributes:
+        token: The token as given.
+    """
+
+    def __init__(self, token: str) -> None:
+        super().__init__("The page token is not one that an earlier page came with")
+        self.token = token
 
 
 class KubeflowError(KFAdapterError):

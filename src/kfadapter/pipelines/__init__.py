@@ -1,0 +1,1 @@
+"""What a compiled pipeline says: reading packages and specifications, and fitting arguments to them. No I/O."""
