@@ -1,0 +1,6 @@
+"""A scriptable Kubeflow Pipelines server for tests: `FakeKubeflow`."""
+
+from kfadapter.testing.faults import Fault
+from kfadapter.testing.kubeflow.server import EMPTY_SPEC, FakeKubeflow
+
+__all__ = ["EMPTY_SPEC", "FakeKubeflow", "Fault"]
