@@ -1,0 +1,1 @@
+"""Migrations of the ledger, run by Alembic; `ledger_schema` starts them."""

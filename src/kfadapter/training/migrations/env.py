@@ -1,0 +1,14 @@
+"""How Alembic runs here: on the connection and in the transaction that `ledger_schema` hands over."""
+
+from alembic import context
+
+from kfadapter.training.ledger_tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    compare_type=True,
+    transactional_ddl=True,
+    render_as_batch=True,
+)
+context.run_migrations()
