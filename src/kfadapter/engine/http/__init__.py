@@ -1,0 +1,1 @@
+"""The engine over HTTP: one application, one module a resource."""

@@ -1,0 +1,27 @@
+"""What the routes work with, built once by the server."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kfadapter.clock import Clock
+from kfadapter.engine.runs import Runs
+from kfadapter.engine.store.database import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """The engine's parts.
+
+    Attributes:
+        runs: Starts, ends and finds runs.
+        runs_dir: Where the runs' directories are.
+    """
+
+    store: Store
+    clock: Clock
+    runs: Runs
+    runs_dir: Path
+
+    def now(self) -> int:
+        """The time in whole seconds since 1970."""
+        return int(self.clock.now().timestamp())

@@ -1,0 +1,71 @@
+"""Query parameters as KFP's gateway reads them: declared fields only, each once, typed; unknown names are ignored."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kfadapter.engine.protocol.faults import Unreadable
+from kfadapter.engine.protocol.wire import Enumeration, Scalar, camel
+
+QueryKind = Scalar | Enumeration
+_INTEGER = re.compile(r"[+-]?\d+")
+_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+_FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+_INT32 = range(-(1 << 31), 1 << 31)
+
+LISTING: Mapping[str, QueryKind] = {
+    "namespace": Scalar.STRING,
+    "page_token": Scalar.STRING,
+    "page_size": Scalar.INT32,
+    "sort_by": Scalar.STRING,
+    "filter": Scalar.STRING,
+    "experiment_id": Scalar.STRING,
+}
+
+
+def read_query(pairs: Iterable[tuple[str, str]], fields: Mapping[str, QueryKind]) -> dict[str, Any]:
+    """The declared parameters that were given, by proto name.
+
+    Raises:
+        Unreadable: One is given twice, or its value does not fit.
+    """
+    spellings = {spelling: name for name in fields for spelling in (name, camel(name))}
+    given: dict[str, list[str]] = {}
+    for name, value in pairs:
+        if name in spellings:
+            given.setdefault(spellings[name], []).append(value)
+    return {name: _single(name, values, fields[name]) for name, values in given.items()}
+
+
+def _single(name: str, values: list[str], kind: QueryKind) -> Any:
+    if len(values) > 1:
+        raise Unreadable(f'too many values for field "{name}": {", ".join(values)}')
+    if isinstance(kind, Enumeration):
+        return _enumeration(name, values[0], kind)
+    if kind is Scalar.INT32:
+        return _int32(name, values[0])
+    if kind is Scalar.BOOL:
+        return _bool(name, values[0])
+    return values[0]
+
+
+def _int32(name: str, text: str) -> int:
+    if not _INTEGER.fullmatch(text):
+        raise Unreadable(f'parsing field "{name}": strconv.ParseInt: parsing "{text}": invalid syntax')
+    if len(text) > 12 or int(text) not in _INT32:
+        raise Unreadable(f'parsing field "{name}": strconv.ParseInt: parsing "{text}": value out of range')
+    return int(text)
+
+
+def _bool(name: str, text: str) -> bool:
+    if text not in _TRUE | _FALSE:
+        raise Unreadable(f'parsing field "{name}": strconv.ParseBool: parsing "{text}": invalid syntax')
+    return text in _TRUE
+
+
+def _enumeration(name: str, text: str, kind: Enumeration) -> str:
+    if text in kind.names:
+        return text
+    if text.isdecimal() and int(text) < len(kind.names):
+        return kind.names[int(text)]
+    raise Unreadable(f'parsing field "{name}": "{text}" is not a valid value')

@@ -1,0 +1,1 @@
+"""Running pipelines: from a compiled specification to task processes and their results."""

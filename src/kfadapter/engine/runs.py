@@ -1,0 +1,290 @@
+"""Runs from their order to their end: what the routes ask for, done in the store and by the supervisor.
+
+The store knows first and the supervisor acts second, so that whatever is interrupted in between is put right at the
+next start (`recover`).
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import uuid4
+
+import orjson
+import structlog
+
+from kfadapter.clock import Clock
+from kfadapter.engine.protocol.arguments import check_arguments
+from kfadapter.engine.protocol.faults import ApiError, Code, bad_request, invalid, layered, taken_for_internal
+from kfadapter.engine.protocol.templates import Template, stored_template
+from kfadapter.engine.running.preflight import preflight
+from kfadapter.engine.running.supervisor import RunOrder
+from kfadapter.engine.store.database import Store
+from kfadapter.engine.store.manifests import Manifest, fetch_manifest, resolve_experiment
+from kfadapter.engine.store.runs import (
+    CANCELING,
+    NewRun,
+    StoredRun,
+    active_runs,
+    cancel_run,
+    check_deletable,
+    delete_run,
+    fail_run,
+    get_full_run,
+    get_run,
+    insert_run,
+    revive_run,
+    stored_run,
+)
+from kfadapter.errors import EngineError
+
+SERVICE_ACCOUNT = "pipeline-runner"
+RUN_FILE = "run.json"
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+
+_logger = structlog.get_logger(__name__)
+
+
+class Supervising(Protocol):
+    """What runs need of the supervisor."""
+
+    async def submit(self, order: RunOrder) -> None: ...
+
+    async def terminate(self, run_id: str) -> None: ...
+
+    async def retry(self, order: RunOrder) -> None: ...
+
+    async def forget(self, run_id: str) -> None: ...
+
+    async def adopt(self, run_ids: list[str]) -> None: ...
+
+    async def prepare(self, pipeline_spec: Mapping[str, Any]) -> None: ...
+
+
+class Runs:
+    """The life of runs.
+
+    Args:
+        runs_dir: Where the supervisor keeps the runs' directories.
+    """
+
+    def __init__(self, store: Store, supervisor: Supervising, clock: Clock, runs_dir: Path) -> None:
+        self._store = store
+        self._supervisor = supervisor
+        self._clock = clock
+        self._runs_dir = runs_dir
+
+    async def create(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Store a run and hand it on. One that the engine cannot honour ends at once, with the reasons.
+
+        Raises:
+            ApiError: The request is refused, and nothing was stored.
+        """
+        if message.get("plugins_output"):
+            reason = "plugins_output is server-owned and populated exclusively via plugin lifecycle hooks"
+            raise bad_request(reason, "plugins_output must not be set by the client")
+        _check_message(message)
+        with layered("Failed to create a new run"):
+            new = await self._resolve(message)
+            shown = await self._store.write(insert_run, new)
+        if new.refusal is None:
+            await self._start(_order(new))
+        return shown
+
+    async def get(self, run_id: str, *, full: bool) -> dict[str, Any]:
+        """A run; with `full`, every field of its tasks.
+
+        Raises:
+            ApiError: There is none.
+        """
+        return await self._store.read(get_full_run if full else get_run, run_id)
+
+    async def terminate(self, run_id: str) -> None:
+        """End a run.
+
+        Raises:
+            ApiError: There is no such run, or it has ended.
+        """
+        with layered(
+            f"Failed to terminate run {run_id} due to error fetching the run", f"Failed to fetch run {run_id}"
+        ):
+            await self._store.read(stored_run, run_id)
+        with layered(f"Failed to terminate run {run_id}"):
+            await self._store.write(cancel_run, run_id, self._now())
+        await self._supervisor.terminate(run_id)
+
+    async def retry(self, run_id: str) -> None:
+        """Run again what failed.
+
+        Raises:
+            ApiError: There is no such run, it did not fail, or it cannot run at all.
+        """
+        with layered(f"Failed to retry run {run_id} due to error fetching the run", f"Failed to fetch run {run_id}"):
+            stored = await self._store.read(stored_run, run_id)
+        with layered(f"Failed to retry run {run_id}"):
+            template = stored_template(orjson.loads(stored.document))
+            if refusal := _refusal(template):
+                raise bad_request("Workflow cannot be retried", str(refusal["message"]))
+            await self._store.write(revive_run, run_id, self._now())
+        await self._start(_stored_order(stored, template), again=True)
+
+    async def delete(self, run_id: str) -> None:
+        """Remove a run with its files; one that is still running is ended first.
+
+        Raises:
+            ApiError: There is no such run.
+        """
+        await self._check_deletable(run_id)
+        await self._supervisor.forget(run_id)
+        await self._store.write(delete_run, run_id)
+
+    async def prepare(self, template: Template) -> None:
+        """Have the environments of an uploaded pipeline made ready; the upload stands whatever comes of it."""
+        if template.is_workflow:
+            return
+        try:
+            await self._supervisor.prepare(template.pipeline_spec)
+        except (EngineError, OSError) as exc:
+            _logger.warning("environments not prepared", action="engine_prepare_failed", error=str(exc))
+
+    async def recover(self) -> None:
+        """After a start: take over what is running, start what was never handed on, end what was to end."""
+        stored = await self._store.read(active_runs)
+        begun = [run for run in stored if (self._runs_dir / run.run_id / RUN_FILE).exists()]
+        await self._supervisor.adopt([run.run_id for run in begun])
+        for run in begun:
+            if run.state == CANCELING:
+                await self._supervisor.terminate(run.run_id)
+        for run in stored:
+            if run not in begun:
+                await self._begin(run)
+
+    async def _resolve(self, message: Mapping[str, Any]) -> NewRun:
+        now = self._now()
+        with layered("Failed to create a run due to invalid experimentId and namespace combination"):
+            given = message.get("experiment_id", "")
+            # Only the default experiment may have to be made.
+            resolve = self._store.read if given else self._store.write
+            experiment_id = await resolve(resolve_experiment, given, now)
+        with taken_for_internal("Failed to create a run due to error fetching manifest"):
+            manifest = await self._store.read(fetch_manifest, message)
+        with layered("Failed to generate the ExecutionSpec"):
+            _check_runnable(manifest.template)
+            with layered("invalid pipeline job inputs"):
+                arguments = message.get("runtime_config", {}).get("parameters", {})
+                check_arguments(manifest.template.pipeline_spec, arguments)
+        refusal = await asyncio.to_thread(_refusal, manifest.template)
+        return replace(_new_run(message, manifest, experiment_id, now), refusal=refusal)
+
+    async def _start(self, order: RunOrder, *, again: bool = False) -> None:
+        """Hand a run on; one that cannot even be handed on (a full disk) ends with that reason."""
+        try:
+            await (self._supervisor.retry(order) if again else self._supervisor.submit(order))
+        except (EngineError, OSError) as exc:
+            _logger.warning("run not started", action="engine_run_not_started", run_id=order.run_id, error=str(exc))
+            await self._end(order.run_id, Code.INTERNAL, f"the run could not be started: {exc}")
+
+    async def _begin(self, run: StoredRun) -> None:
+        """Start a run that was stored and never handed on."""
+        if run.state == CANCELING:
+            await self._end(run.run_id, Code.UNKNOWN, "terminated before it began")
+        elif not run.document:
+            await self._end(run.run_id, Code.INTERNAL, "its pipeline is missing")
+        else:
+            await self._start(_stored_order(run, stored_template(orjson.loads(run.document))))
+
+    async def _end(self, run_id: str, code: Code, reason: str) -> None:
+        await self._store.write(fail_run, run_id, {"code": int(code), "message": reason}, self._now())
+
+    async def _check_deletable(self, run_id: str) -> None:
+        try:
+            await self._store.read(check_deletable, run_id)
+        except ApiError as exc:
+            if exc.detail == f"Run {run_id} not found":
+                raise exc.within(
+                    f"Failed to delete run {run_id} as it does not exist", f"Failed to fetch run {run_id}"
+                ) from exc
+            experiment_id = exc.detail.split(" ")[1] if exc.code is Code.NOT_FOUND else ""
+            raise exc.within(
+                f"Failed to delete a run {run_id} due to namespace fetching error",
+                f"Failed to fetch namespace from experiment {experiment_id}",
+            ) from exc
+
+    def _now(self) -> int:
+        return int(self._clock.now().timestamp())
+
+
+def _check_message(message: Mapping[str, Any]) -> None:
+    converting = "Failed to convert a API run detail to its internal representation"
+    if not message.get("display_name"):
+        refused = invalid("Run name cannot be empty").as_internal(converting)
+        raise refused.within("CreateJob(job.ToV2())Failed to create a run due to conversion error")
+
+
+def _check_runnable(template: Template) -> None:
+    if template.is_workflow:
+        raise invalid("the pipeline is an Argo workflow of Kubeflow Pipelines v1, which cannot be run here")
+
+
+def _new_run(message: Mapping[str, Any], manifest: Manifest, experiment_id: str, now: int) -> NewRun:
+    config = message.get("runtime_config", {})
+    storage_state = message.get("storage_state", "")
+    return NewRun(
+        run_id=_run_id(message.get("run_id", "")),
+        display_name=message["display_name"],
+        description=message.get("description", ""),
+        experiment_id=experiment_id,
+        pipeline_id=manifest.pipeline_id,
+        pipeline_version_id=manifest.pipeline_version_id,
+        template=manifest.template,
+        service_account=message.get("service_account") or SERVICE_ACCOUNT,
+        storage_state="ARCHIVED" if storage_state == "ARCHIVED" else "AVAILABLE",
+        created_at=now,
+        finished_at=message.get("finished_at", 0),
+        runtime_config={name: value for name, value in config.items() if value},
+        plugins_input=message.get("plugins_input", {}),
+    )
+
+
+def _run_id(given: str) -> str:
+    """The caller's id, or a new one. It names a directory, so it must be a UUID."""
+    if not given:
+        return str(uuid4())
+    if not _UUID.fullmatch(given):
+        raise invalid(f'run_id "{given}" is not a UUID')
+    return given
+
+
+def _refusal(template: Template) -> dict[str, Any] | None:
+    findings = preflight(template.pipeline_spec, template.platform_spec)
+    reasons = [finding.sentence for finding in findings if finding.severity == "refused"]
+    return {"code": int(Code.UNIMPLEMENTED), "message": "; ".join(reasons)} if reasons else None
+
+
+def _order(new: NewRun) -> RunOrder:
+    return RunOrder(
+        run_id=new.run_id,
+        display_name=new.display_name,
+        pipeline_name=new.template.name,
+        pipeline_spec=new.template.pipeline_spec,
+        platform_spec=new.template.platform_spec,
+        parameters=new.runtime_config.get("parameters", {}),
+        pipeline_root=new.runtime_config.get("pipeline_root", ""),
+        created_at=datetime.fromtimestamp(new.created_at, UTC),
+    )
+
+
+def _stored_order(stored: StoredRun, template: Template) -> RunOrder:
+    return RunOrder(
+        run_id=stored.run_id,
+        display_name=stored.display_name,
+        pipeline_name=template.name,
+        pipeline_spec=template.pipeline_spec,
+        platform_spec=template.platform_spec,
+        parameters=stored.parameters,
+        pipeline_root=stored.pipeline_root,
+        created_at=datetime.fromtimestamp(stored.created_at, UTC),
+    )

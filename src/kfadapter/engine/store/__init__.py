@@ -1,0 +1,1 @@
+"""What the engine keeps, in SQLite: one writer, readers in threads."""

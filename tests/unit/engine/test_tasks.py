@@ -1,0 +1,218 @@
+"""Tasks as KFP shows them, as the engine itself shows them, and their logs and artifacts at the front door."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.engine_api import EngineApi
+from support.scripted_supervisor import ScriptedSupervisor
+
+ROOT, LOOP, INNER, AFTER = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "1234")
+
+
+def definition(task_id: str, path: str, kind: str, **fields: Any) -> dict[str, Any]:
+    name = path.rsplit(".", 1)[-1]
+    return {"task_id": task_id, "path": path, "kind": kind, "name": name, "display_name": name, **fields}
+
+
+@pytest.fixture
+async def run_id(api: EngineApi, supervisor: ScriptedSupervisor, tmp_path: Path) -> str:
+    """A run with a task in a loop that failed once and made a model, and one that failed for good."""
+    run_id = await api.start_run()
+    attempt = tmp_path / "runs" / run_id / "tasks" / INNER / "attempt-1"
+    (attempt / "outputs").mkdir(parents=True)
+    (attempt / "outputs" / "model").write_bytes(b"\x00weights")
+    (attempt / "log.txt").write_text("it worked\n")
+    model = {
+        "name": "model",
+        "type": "system.Model",
+        "uri": str(attempt / "outputs" / "model"),
+        "metadata": {"loss": 0.5},
+    }
+    outputs = {"parameters": {"score": 0, "text": ""}, "artifacts": {"model": [model]}}
+    await supervisor.begin(run_id)
+    event = supervisor.event
+    await supervisor.tell(
+        run_id,
+        event(run_id, "task.created", **definition(ROOT, "root", "root")),
+        event(run_id, "task.state", task_id=ROOT, state="RUNNING", attempt=0),
+        event(run_id, "task.created", **definition(LOOP, "root.loop", "loop", parent_task_id=ROOT)),
+        event(
+            run_id,
+            "task.created",
+            **definition(INNER, "root.loop.train", "container", parent_task_id=LOOP, iteration=0),
+        ),
+        event(
+            run_id,
+            "task.created",
+            **definition(AFTER, "root.after", "container", parent_task_id=ROOT, depends_on=[LOOP]),
+        ),
+        event(run_id, "task.state", task_id=INNER, state="PENDING", attempt=0, reason="slot"),
+        event(run_id, "task.state", task_id=INNER, state="RUNNING", attempt=0, inputs={"parameters": {"rows": 3}}),
+        event(
+            run_id,
+            "task.state",
+            task_id=INNER,
+            state="RUNNING",
+            attempt=1,
+            reason="retry",
+            error={"code": 2, "message": "unlucky"},
+        ),
+        event(run_id, "task.finished", task_id=INNER, state="SUCCEEDED", attempts=2, exit_code=0, outputs=outputs),
+        event(run_id, "task.state", task_id=AFTER, state="RUNNING", attempt=0),
+        event(
+            run_id,
+            "task.finished",
+            task_id=AFTER,
+            state="FAILED",
+            attempts=1,
+            exit_code=1,
+            error={"code": 2, "message": "no luck at all"},
+        ),
+    )
+    return run_id
+
+
+async def details(api: EngineApi, run_id: str, **query: str) -> dict[str, dict[str, Any]]:
+    run = await api.get(f"/runs/{run_id}", **query)
+    return {task["task_id"]: task for task in run["run_details"]["task_details"]}
+
+
+async def test_a_task_shows_what_a_real_server_shows(api: EngineApi, run_id: str) -> None:
+    tasks = await details(api, run_id)
+    assert list(tasks) == [ROOT, LOOP, INNER, AFTER]
+    assert tasks[ROOT].keys() == {
+        "run_id",
+        "task_id",
+        "display_name",
+        "create_time",
+        "start_time",
+        "state",
+        "state_history",
+    }
+    assert tasks[INNER]["parent_task_id"] == LOOP
+    assert "parent_task_id" not in tasks[LOOP]
+
+
+async def test_an_attempt_that_was_repeated_stands_in_the_history_with_its_error(api: EngineApi, run_id: str) -> None:
+    history = (await details(api, run_id))[INNER]["state_history"]
+    assert [(entry["state"], entry.get("error", {}).get("message")) for entry in history] == [
+        ("RUNNING", None),
+        ("RUNNING", "unlucky"),
+        ("SUCCEEDED", None),
+    ]
+
+
+async def test_a_failed_task_says_why_and_where_its_log_is(api: EngineApi, run_id: str) -> None:
+    failed = (await details(api, run_id))[AFTER]
+    assert failed["error"] == {"code": 2, "message": "no luck at all"}
+    assert failed["executor_detail"] == {"main_job": f"{AFTER}-0"}
+
+
+async def test_the_full_view_fills_every_field(api: EngineApi, run_id: str) -> None:
+    tasks = await details(api, run_id, view="FULL")
+    assert tasks[INNER]["executor_detail"] == {"main_job": f"{INNER}-1", "failed_main_jobs": [f"{INNER}-0"]}
+    assert tasks[LOOP]["child_tasks"] == [{"task_id": INNER}, {"task_id": AFTER}]
+    assert len(tasks[INNER]["outputs"]["model"]["artifact_ids"]) == 1
+
+
+async def test_lists_show_tasks_too(api: EngineApi, run_id: str) -> None:
+    (run,) = (await api.get("/runs"))["runs"]
+    assert {task["task_id"]: task for task in run["run_details"]["task_details"]} == await details(api, run_id)
+
+
+async def test_the_own_view_has_values_artifacts_and_the_true_parent(api: EngineApi, run_id: str) -> None:
+    tasks = {task["task_id"]: task for task in (await api.get(f"/runs/{run_id}/tasks"))["tasks"]}
+    task = tasks[INNER]
+    assert (tasks[LOOP]["parent_task_id"], task["type"], task["type_attributes"]) == (
+        ROOT,
+        "RUNTIME",
+        {"iteration_index": 0},
+    )
+    assert task["inputs"]["parameters"] == [{"parameter_key": "rows", "value": 3}]
+    assert task["outputs"]["parameters"] == [
+        {"parameter_key": "score", "value": 0},
+        {"parameter_key": "text", "value": ""},
+    ]
+    (artifact,) = task["outputs"]["artifacts"][0]["artifacts"]
+    assert (artifact["type"], artifact["metadata"]) == ("Model", {"loss": 0.5})
+    assert artifact["uri"] == f"minio://mlpipeline/v2/artifacts/{run_id}/tasks/{INNER}/attempt-1/outputs/model"
+    assert (task["attempts"], task["exit_code"], task["log_pod_name"]) == (2, 0, f"{INNER}-1")
+    assert await api.get(f"/runs/{run_id}/tasks/{INNER}") == task
+
+
+async def test_unknown_runs_and_tasks_are_not_found(api: EngineApi, run_id: str) -> None:
+    assert (await api.refused("GET", "/runs/unknown/tasks"))[0] == 404
+    assert (await api.refused("GET", f"/runs/{run_id}/tasks/unknown"))[0] == 404
+
+
+@pytest.mark.parametrize("prefix", ["", "/pipeline"])
+async def test_the_log_of_an_attempt_is_served(api: EngineApi, run_id: str, prefix: str) -> None:
+    for query in ({"podname": f"{INNER}-1", "runid": run_id}, {"podname": f"{INNER}-1"}):
+        answer = await api.client.get(f"{prefix}/k8s/pod/logs", params=query)
+        assert (answer.status_code, answer.text) == (200, "it worked\n")
+        assert answer.headers["content-type"].startswith("text/plain")
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ({}, 400),
+        ({"podname": "unknown-0"}, 404),
+        ({"podname": f"{INNER}-0"}, 404),
+        ({"podname": f"{INNER}-1", "runid": "another"}, 404),
+        ({"podname": f"../{INNER}-1"}, 404),
+        ({"podname": f"{INNER}-1/../../x"}, 404),
+    ],
+)
+async def test_a_log_that_is_not_there_is_said_in_text(
+    api: EngineApi, run_id: str, query: dict[str, str], status: int
+) -> None:
+    answer = await api.client.get("/k8s/pod/logs", params=query)
+    assert answer.status_code == status
+    assert answer.text
+    assert answer.headers["content-type"].startswith("text/plain")
+
+
+async def test_an_artifact_is_served_whole_and_in_part(api: EngineApi, run_id: str) -> None:
+    key = f"v2/artifacts/{run_id}/tasks/{INNER}/attempt-1/outputs/model"
+    query = {"source": "minio", "bucket": "mlpipeline", "key": key}
+    whole = await api.client.get("/artifacts/get", params=query)
+    part = await api.client.get("/artifacts/get", params={**query, "peek": "3"})
+    direct = await api.client.get(f"/pipeline/artifacts/minio/mlpipeline/{key}")
+    assert (whole.content, part.content, direct.content) == (b"\x00weights", b"\x00we", b"\x00weights")
+
+
+@pytest.mark.parametrize(
+    ("key", "status"),
+    [
+        ("{run}/../../engine.sqlite", 404),
+        ("../../../../etc/passwd", 404),
+        ("{run}/run.json", 404),
+        ("{run}/tasks/../run.json", 404),
+        ("{run}/tasks/link", 404),
+        ("{run}/tasks", 404),
+        ("{run}/tasks/" + "x" * 1100, 400),
+        ("/etc/passwd", 404),
+        ("{run}/tasks/\u0000", 404),
+    ],
+)
+async def test_nothing_outside_a_runs_tasks_is_served(
+    api: EngineApi, run_id: str, tmp_path: Path, key: str, status: int
+) -> None:
+    run_dir = tmp_path / "runs" / run_id
+    (run_dir / "run.json").write_text("secret")
+    (run_dir / "tasks" / "link").symlink_to("/etc/passwd")
+    full = "v2/artifacts/" + key.format(run=run_id)
+    answer = await api.client.get("/artifacts/get", params={"source": "minio", "bucket": "mlpipeline", "key": full})
+    assert answer.status_code == status
+    assert "secret" not in answer.text
+    assert "root:" not in answer.text
+
+
+@pytest.mark.parametrize("missing", ["source", "bucket", "key"])
+async def test_an_artifact_request_needs_all_its_parts(api: EngineApi, missing: str) -> None:
+    query = {"source": "minio", "bucket": "mlpipeline", "key": "k"}
+    del query[missing]
+    assert (await api.client.get("/artifacts/get", params=query)).status_code == 400

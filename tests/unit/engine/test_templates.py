@@ -1,0 +1,180 @@
+"""Which files are opened, which documents are taken, which arguments and schedules fit."""
+
+import gzip
+import io
+import tarfile
+import zipfile
+from typing import Any
+
+import pytest
+
+from kfadapter.engine.protocol.arguments import check_arguments
+from kfadapter.engine.protocol.faults import ApiError
+from kfadapter.engine.protocol.schedules import CronFault, check_cron
+from kfadapter.engine.protocol.templates import FILE_LIMIT_BYTES, UnreadableFile, open_file, read_inline, read_template
+from support.engine_api import PIPELINES, spec
+
+HELLO = (PIPELINES / "hello.yaml").read_bytes()
+SMALL = b"pipelineInfo: {name: a}\nroot: {dag: {tasks: {}}}\nschemaVersion: 2.1.0\nsdkVersion: kfp-2.17.0\n"
+
+
+def zipped(**members: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name.replace("__", "."), content)
+    return out.getvalue()
+
+
+def tarred(**members: bytes) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name.replace("__", "."))
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("p.yaml", HELLO),
+        ("p.yml", HELLO),
+        ("p.json", HELLO),
+        ("p.zip", zipped(readme__txt=b"x", pipeline__yaml=HELLO)),
+        ("file", zipped(other__yaml=HELLO)),
+        ("p.tar.gz", tarred(readme__txt=b"x", pipeline__yaml=HELLO)),
+        ("p.tgz", tarred(other__yml=HELLO)),
+    ],
+)
+def test_files_are_opened_by_name_first_and_then_by_content(name: str, content: bytes) -> None:
+    assert open_file(name, content) == HELLO
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("p.txt", HELLO),
+        ("p.YAML", HELLO),
+        ("p.zip", b"PK\x03\x04 broken"),
+        ("p.zip", zipped()),
+        ("p.zip", zipped(readme__txt=b"x")),
+        ("p.tar.gz", tarred()),
+        ("p.tar.gz", gzip.compress(b"no tar")),
+        ("p.tar.gz", tarred(pipeline__yaml=HELLO)[:60]),
+        ("p.yaml", b"#" * (FILE_LIMIT_BYTES + 1)),
+        ("p.zip", zipped(pipeline__yaml=b"#" * (FILE_LIMIT_BYTES + 1))),
+        ("p.tar.gz", tarred(pipeline__yaml=b"#" * (FILE_LIMIT_BYTES + 1))),
+    ],
+)
+def test_other_files_are_not_opened(name: str, content: bytes) -> None:
+    with pytest.raises(UnreadableFile):
+        open_file(name, content)
+
+
+def test_a_bare_spec_comes_back_as_it_is() -> None:
+    assert read_template(HELLO).document == spec("hello")
+
+
+def test_kubernetes_settings_become_the_second_part() -> None:
+    template = read_template((PIPELINES / "two_documents.yaml").read_bytes())
+    assert template.document == spec("two_documents")
+    assert template.platform_spec is not None
+
+
+@pytest.mark.parametrize(
+    "more", [b"---\nplatforms: {}\n", b"---\nplatforms: {moonbase: {}}\n", b"---\n- 1\n", b"---\n"]
+)
+def test_other_documents_are_passed_over(more: bytes) -> None:
+    assert read_template(SMALL + more).platform_spec is None
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b" \n", "unknown template format"),
+        (b"# only this\n", "unknown template format"),
+        (b"a: [", "failed to parse pipeline spec YAML"),
+        (b"a: &a [1]\nb: *c\n", "failed to parse pipeline spec YAML"),
+        (SMALL + b"---\n" + SMALL, "multiple pipeline specs provided"),
+        (SMALL.replace(b"2.1.0", b"9.9.9"), "KFP only supports schema version 2.1.0"),
+        (SMALL.replace(b"name: a", b"name: A b"), "pipeline's name must contain only lowercase"),
+        (SMALL + b"colour: red\n", "unknown template format"),
+        (b"\xff\xfe", "failed to parse pipeline spec YAML"),
+        (b"a: " + b"[" * 5000, "failed to parse pipeline spec YAML"),
+    ],
+)
+def test_what_is_no_pipeline_is_refused(content: bytes, reason: str) -> None:
+    with pytest.raises(ApiError) as caught:
+        read_template(content)
+    assert caught.value.detail.startswith(reason)
+
+
+@pytest.mark.parametrize("wrap", [False, True])
+def test_an_inline_spec_may_be_wrapped(wrap: bool) -> None:
+    document = {"pipeline_spec": spec("hello")} if wrap else spec("hello")
+    assert read_inline(document).document == spec("hello")
+
+
+def parameters(**each: Any) -> dict[str, Any]:
+    return {"root": {"inputDefinitions": {"parameters": each}}}
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ({"parameterType": "STRING"}, ""),
+        ({"parameterType": "NUMBER_INTEGER"}, 3.5),
+        ({"parameterType": "BOOLEAN"}, False),
+        ({"parameterType": "LIST"}, [None]),
+        ({"parameterType": "STRUCT"}, {}),
+        ({"parameterType": "NUMBER_INTEGER", "literals": [1.0, 2.0]}, 2),
+        ({"type": "STRING"}, "older spelling"),
+    ],
+)
+def test_an_argument_of_the_declared_type_fits(parameter: dict[str, Any], value: Any) -> None:
+    check_arguments(parameters(a=parameter), {"a": value})
+
+
+@pytest.mark.parametrize(
+    ("declared", "given", "reason"),
+    [
+        ({"a": {"parameterType": "STRING"}}, {}, "parameter a is not optional"),
+        ({"a": {"parameterType": "STRING", "isOptional": True}}, {"a": None}, "requires type string"),
+        ({"a": {"parameterType": "NUMBER_DOUBLE"}}, {"a": True}, "requires type double or integer"),
+        ({"a": {"parameterType": "STRING", "literals": ["x"]}}, {"a": "y"}, "does not match any of the allowed"),
+        ({}, {"b": 1, "a": 2}, "not required by pipeline: a, b"),
+        ({"a": {"parameterType": "TASK_FINAL_STATUS"}}, {"a": {}}, "invalid for root component"),
+    ],
+)
+def test_an_argument_that_does_not_fit_is_named(declared: dict[str, Any], given: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ApiError, match=reason):
+        check_arguments(parameters(**declared), given)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["0 0 3 * * *", "0 3 * * *", "@daily", "@every 1h30m", "*/5 * * * * *", "0 0 0 ? JAN-mar MON,fri", "0 0 1-5/2 * *"],
+)
+def test_cron_texts_of_go_are_taken(text: str) -> None:
+    check_cron(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("every day", "Expected 5 to 6 fields, found 2: every day"),
+        ("0 0 25 * * *", r"End of range \(25\) above maximum \(23\): 25"),
+        ("0 0 0 0 * *", r"Beginning of range \(0\) below minimum \(1\): 0"),
+        ("0 5-1 * * * *", r"Beginning of range \(5\) beyond end of range \(1\): 5-1"),
+        ("1/2/3 * * * * *", "Too many slashes"),
+        ("1-2-3 * * * * *", "Too many hyphens"),
+        ("*/0 * * * * *", "Step of range should be a positive number"),
+        ("x * * * * *", "Failed to parse int from x"),
+        ("@sometimes", "Unrecognized descriptor"),
+    ],
+)
+def test_cron_texts_that_mean_nothing_are_refused(text: str, reason: str) -> None:
+    with pytest.raises(CronFault, match=reason):
+        check_cron(text)

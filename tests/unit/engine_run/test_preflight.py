@@ -1,0 +1,82 @@
+"""What is refused and what is warned of, before anything runs."""
+
+from typing import Any
+
+import pytest
+
+from kfadapter.engine.running.preflight import preflight
+
+LIGHT = ["sh", "-ec", "python3 -m kfp.dsl.executor_main", "source"]
+
+
+def spec(
+    executor: dict[str, Any] | None = None, task: dict[str, Any] | None = None, **components: Any
+) -> dict[str, Any]:
+    train = {"componentRef": {"name": "train"}, **(task or {})}
+    return {
+        "root": {"dag": {"tasks": {"train": train}}},
+        "components": {"train": {"executorLabel": "exec"}, **components},
+        "deploymentSpec": {
+            "executors": {"exec": executor or {"container": {"image": "python:3.11", "command": LIGHT}}}
+        },
+    }
+
+
+def found(document: dict[str, Any], kubernetes: dict[str, Any] | None = None) -> set[tuple[str, str, str]]:
+    platform = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {"exec": kubernetes or {}}}}}}
+    return {(one.task, one.severity, one.feature) for one in preflight(document, platform)}
+
+
+def light(**resources: Any) -> dict[str, Any]:
+    return {"container": {"image": "i", "command": LIGHT, "resources": resources}}
+
+
+def test_a_plain_pipeline_has_no_findings() -> None:
+    assert preflight(spec(), None) == ()
+
+
+@pytest.mark.parametrize(
+    ("executor", "feature"),
+    [
+        ({"container": {"image": "busybox", "command": ["echo"]}}, "container image busybox"),
+        ({"container": {"image": "argostub/createpvc"}}, "creating a volume claim"),
+        (light(accelerator={"resourceType": "nvidia.com/gpu", "resourceCount": "1"}), "accelerator nvidia.com/gpu"),
+        ({"importer": {"downloadToWorkspace": True}}, "download to workspace"),
+        ({"customJob": {}}, "customJob"),
+    ],
+)
+def test_what_only_a_cluster_can_do_is_refused(executor: dict[str, Any], feature: str) -> None:
+    assert found(spec(executor)) == {("train", "refused", feature)}
+
+
+@pytest.mark.parametrize("setting", ["secretAsEnv", "secretAsVolume", "configMapAsEnv", "pvcMount", "emptyDirMounts"])
+def test_needed_kubernetes_settings_are_refused(setting: str) -> None:
+    assert {severity for _, severity, _ in found(spec(), {setting: [{}]})} == {"refused"}
+
+
+@pytest.mark.parametrize("setting", ["nodeSelector", "tolerations", "imagePullPolicy", "podMetadata", "newerSetting"])
+def test_harmless_kubernetes_settings_are_warned_of(setting: str) -> None:
+    assert found(spec(), {setting: {}}) == {("train", "warning", setting)}
+
+
+def test_deadlines_are_honoured_and_limits_warned_of() -> None:
+    assert found(spec(), {"activeDeadlineSeconds": "5"}) == set()
+    limits = light(cpuLimit=1, memoryLimit=1, resourceCpuLimit="1")
+    assert found(spec(limits)) == {("train", "warning", "CPU limit"), ("train", "warning", "memory limit")}
+
+
+def test_what_may_never_run_is_only_warned_of() -> None:
+    image = {"container": {"image": "busybox", "command": ["echo"]}}
+    inner = {"dag": {"tasks": {"deep": {"componentRef": {"name": "train"}}}}}
+    document = spec(image, {"triggerPolicy": {"condition": "1 == 1"}, "componentRef": {"name": "inner"}}, inner=inner)
+    assert found(document) == {("train.deep", "warning", "container image busybox")}
+
+
+def test_broken_documents_are_refused_not_crashed_on() -> None:
+    assert found(spec(task={"componentRef": {"name": "ghost"}})) == {("train", "refused", "missing component")}
+    loop = {"dag": {"tasks": {"again": {"componentRef": {"name": "loop"}}}}}
+    assert found(spec(task={"componentRef": {"name": "loop"}}, loop=loop)) == {("train.again", "refused", "recursion")}
+    odd = spec(task={"triggerPolicy": {"condition": "__import__('os')"}})
+    assert ("train", "warning", "condition") in found(odd)
+    assert {severity for _, severity, _ in found({"root": {}})} == {"refused"}
+    assert {feature for _, _, feature in found({**spec(), "deploymentSpec": {}})} == {"missing executor"}
