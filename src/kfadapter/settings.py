@@ -15,6 +15,8 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from kfadapter.errors import SettingsError
 
 PREFIX = "KFADAPTER_"
+ADAPTER_URL_VARIABLE = "KFADAPTER_URL"
+DEFAULT_ADAPTER_URL = "http://127.0.0.1:5001"
 INSTALLER_PREFIXES = ("PIP_", "UV_")
 INSTALLER_NAMES = frozenset(
     {"PATH", "HOME", "TMPDIR", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
@@ -104,6 +106,15 @@ class Settings(BaseSettings):
             raise ValueError("must be an address such as http://host:port")
         return value.rstrip("/")
 
+    @field_validator("database_url")
+    @classmethod
+    def _check_database(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("sqlite:", "postgres:", "postgresql:", "postgresql+psycopg:")):
+            raise ValueError(
+                "the ledger is kept in SQLite or PostgreSQL: sqlite:///path or postgresql://user@host/name"
+            )
+        return value
+
     @model_validator(mode="after")
     def _check_pairs(self) -> "Settings":
         for name in ("kubeflow", "trainingmgr"):
@@ -163,6 +174,19 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as exc:
         first = exc.errors()[0]
         raise SettingsError(_variable(str(first["loc"][0]) if first["loc"] else ""), first["msg"]) from exc
+
+
+def adapter_url(given: str | None = None) -> str:
+    """The adapter that commands talk to: as given, or `KFADAPTER_URL`, or the one on this machine.
+
+    Raises:
+        SettingsError: It is no address.
+    """
+    url = (given or os.environ.get(ADAPTER_URL_VARIABLE) or DEFAULT_ADAPTER_URL).strip().rstrip("/")
+    if not url.startswith(("http://", "https://")) or not url.split("://", 1)[1]:
+        name = "--url" if given else ADAPTER_URL_VARIABLE
+        raise SettingsError(name, f"must be an address such as {DEFAULT_ADAPTER_URL}, not {url}")
+    return url
 
 
 def installer_environment() -> dict[str, str]:

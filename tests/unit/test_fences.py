@@ -13,15 +13,18 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = {
     "errors": set(),
     "clock": set(),
+    "recent": set(),
+    "httpserver": set(),
+    "lock": set(),
     "settings": set(),
     "pipelines": set(),
     "kubeflow": {"pipelines"},
     "training": {"kubeflow", "pipelines"},
     "events": {"kubeflow", "pipelines"},
-    "engine": {"pipelines"},
+    "engine": {"httpserver", "pipelines"},
     "service": {"settings", "engine", "training", "events", "kubeflow", "pipelines"},
     "api": {"service", "settings", "training", "events", "kubeflow", "pipelines"},
-    "cli": {"api", "service", "settings", "engine", "testing", "pipelines", "client"},
+    "cli": {"api", "httpserver", "service", "settings", "engine", "testing", "pipelines", "client"},
     "console": {"api", "service"},
     "testing": {"pipelines", "kubeflow"},
     "__main__": {"cli"},
@@ -31,16 +34,16 @@ ROOMS = {
 # Third-party packages that may be imported only in these places.
 KEPT_TO = {
     "fastapi": ("api", "console", "engine", "testing"),
-    "starlette": ("api", "console", "engine", "testing"),
-    "uvicorn": ("cli", "engine", "testing"),
+    "starlette": ("api", "console", "engine", "httpserver", "testing"),
+    "uvicorn": ("httpserver", "testing"),
     "sqlalchemy": ("training/ledger", "training/migrations", "engine/store"),
     "alembic": ("training/ledger", "training/migrations"),
     "aiohttp": ("kubeflow", "training/training_manager"),
     "typer": ("cli",),
     "rich": ("cli",),
     "httpx": ("cli", "client"),
-    "yaml": ("pipelines",),
-    "kfp": (),
+    "yaml": ("pipelines", "testing/kubeflow/packages"),
+    "kfp": ("cli/demo/qoe/pipeline",),  # the source of the demo's pipeline; the service runs what it compiles to
 }
 
 
@@ -61,7 +64,7 @@ def imports(module: Path) -> Iterator[str]:
 @pytest.mark.parametrize("module", MODULES, ids=place)
 def test_a_room_imports_only_from_the_rooms_below_it(module: Path) -> None:
     room = place(module).split("/")[0]
-    allowed = ROOMS[room] | {room, "errors", "clock", "__version__"}
+    allowed = ROOMS[room] | {room, "errors", "clock", "lock", "recent", "__version__"}
     used = {name.split(".")[1] for name in imports(module) if name.startswith("kfadapter.")}
     assert used <= allowed, f"{place(module)} may not import {sorted(used - allowed)}"
 

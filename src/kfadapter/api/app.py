@@ -1,0 +1,78 @@
+"""The HTTP application: the Training Manager's routes at the root, everything else under /v1, errors always JSON."""
+
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from kfadapter import __version__
+from kfadapter.api.answers import json_answer
+from kfadapter.api.health import HealthRoutes
+from kfadapter.api.metrics import MeasuredApp, Metrics
+from kfadapter.api.problems import problem, problem_answer
+from kfadapter.api.runs import run_router
+from kfadapter.api.trainingjobs import training_job_router
+from kfadapter.api.trainingmanager import training_manager_routes
+from kfadapter.errors import KFAdapterError
+from kfadapter.service import Service
+
+log = structlog.get_logger(__name__)
+
+
+def create_app(service: Service) -> ASGIApp:
+    """The application of an open service."""
+    metrics = Metrics()
+    app = FastAPI(
+        title="kfadapter",
+        version=__version__,
+        summary="The bridge between a Training Manager and Kubeflow Pipelines.",
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/v1/openapi.json",
+    )
+    app.router.routes.extend(training_manager_routes(service))
+    app.router.routes.extend(HealthRoutes(service, metrics).routes())
+    app.include_router(run_router(service))
+    app.include_router(training_job_router(service))
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(KFAdapterError, _domain_error)
+    app.add_exception_handler(TimeoutError, _domain_error)
+    app.add_exception_handler(Exception, _unforeseen_error)
+    return MeasuredApp(app, metrics)
+
+
+async def _http_error(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, HTTPException)  # noqa: S101 - registered for this type; tells the type checker
+    reasons = {
+        404: f"There is nothing at {request.url.path}",
+        405: f"{request.method} is not possible at {request.url.path}",
+    }
+    detail = reasons.get(exc.status_code, str(exc.detail))
+    if request.url.path.startswith("/v1/"):
+        return problem_answer(status=exc.status_code, detail=detail, headers=exc.headers)
+    body = {"status": exc.status_code, "message": detail}
+    return json_answer(body, status=exc.status_code, headers=exc.headers)
+
+
+async def _validation_error(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, RequestValidationError)  # noqa: S101 - registered for this type
+    errors: list[dict[str, object]] = [
+        {"pointer": "/" + "/".join(str(part) for part in one["loc"]), "detail": one["msg"]} for one in exc.errors()
+    ]
+    detail = "; ".join(f"{one['pointer']}: {one['detail']}" for one in errors)
+    return problem_answer(status=422, detail=detail, kind="invalid-request", instance=request.url.path, errors=errors)
+
+
+async def _domain_error(request: Request, exc: Exception) -> Response:
+    log.info("request refused", action="request_refused", path=request.url.path, reason=str(exc))
+    return problem(exc, instance=request.url.path)
+
+
+async def _unforeseen_error(request: Request, exc: Exception) -> Response:
+    log.error("request failed", action="request_failed", path=request.url.path, exc_info=exc)
+    return problem(exc, instance=request.url.path)

@@ -1,0 +1,205 @@
+"""The composition root: builds every part from the settings, opens them in order, closes them in reverse."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from kfadapter.clock import Clock, SystemClock
+from kfadapter.engine.config import EngineSettings
+from kfadapter.errors import SettingsError
+from kfadapter.kubeflow.client import Kubeflow
+from kfadapter.kubeflow.names import PipelineNames
+from kfadapter.kubeflow.publishing import Publisher
+from kfadapter.lock import exclusive
+from kfadapter.settings import Settings, installer_environment, passed_environment
+from kfadapter.training.execution import Executor
+from kfadapter.training.jobs import TrainingJobs
+from kfadapter.training.launch import Launcher
+from kfadapter.training.ledger import Ledger
+from kfadapter.training.notify_policy import NotifyPolicy
+from kfadapter.training.outbox import Outbox
+from kfadapter.training.resolution import Resolver
+from kfadapter.training.training_manager import TrainingManager
+from kfadapter.training.watcher import Watcher
+
+# Of the time an answer may take, what a launch may use before the caller is told that its outcome is not known yet.
+ANSWER_SHARE = 0.8
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """Every part that answers requests, built and open."""
+
+    settings: Settings
+    clock: Clock
+    kubeflow: Kubeflow
+    pipeline_names: PipelineNames
+    publisher: Publisher
+    ledger: Ledger
+    launcher: Launcher
+    executor: Executor
+    jobs: TrainingJobs
+    loops: "Loops"
+
+
+class Loops:
+    """The background loops: each has a name, and the death of one is told to whoever runs the service."""
+
+    def __init__(self) -> None:
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, name: str, work: Awaitable[None]) -> None:
+        """Run a loop until the service closes."""
+
+        async def run() -> None:
+            await work
+
+        self._tasks.append(asyncio.create_task(run(), name=name))
+
+    async def broken(self) -> str:
+        """Wait until a loop has died, which none ever should; its name."""
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        task = done.pop()
+        log.critical(
+            "a background loop has ended", action="loop_broken", loop=task.get_name(), exc_info=task.exception()
+        )
+        return task.get_name()
+
+    async def stop(self) -> None:
+        """End all loops; each finishes what must not be interrupted."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def open_service(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Service]:
+    """Build and open the whole service; everything is closed in reverse order on leaving.
+
+    Args:
+        settings: The settings.
+        clock: Replaces the system's clock, for tests.
+
+    Raises:
+        SettingsError: The data directory cannot be used.
+        LedgerError: The ledger cannot be opened.
+        EngineError: The embedded engine cannot start.
+    """
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_data_dir(settings))
+        ledger = await asyncio.to_thread(Ledger.open, settings.ledger_url, policy=_notify_policy(settings))
+        stack.push_async_callback(asyncio.to_thread, ledger.close)
+        loops = Loops()
+        kubeflow_url = settings.kubeflow_base_url
+        if kubeflow_url is None:
+            kubeflow_url = await stack.enter_async_context(_embedded_engine(settings, clock, loops))
+        kubeflow = await stack.enter_async_context(
+            Kubeflow(
+                kubeflow_url,
+                timeout_seconds=settings.request_timeout_seconds,
+                namespace=settings.kubeflow_namespace,
+                clock=clock,
+            )
+        )
+        service = _assembled(settings, clock, kubeflow, ledger, loops)
+        await stack.enter_async_context(_running(service))
+        yield service
+
+
+def _notify_policy(settings: Settings) -> NotifyPolicy:
+    return NotifyPolicy(
+        is_told=settings.training_manager_base_url is not None,
+        grace_seconds=settings.notify_grace_seconds,
+        answer_seconds=settings.request_timeout_seconds,
+    )
+
+
+def _assembled(settings: Settings, clock: Clock, kubeflow: Kubeflow, ledger: Ledger, loops: "Loops") -> Service:
+    answer_seconds = settings.request_timeout_seconds * ANSWER_SHARE
+    launcher = Launcher(kubeflow.runs, ledger, clock, answer_seconds=answer_seconds)
+    return Service(
+        settings=settings,
+        clock=clock,
+        kubeflow=kubeflow,
+        pipeline_names=PipelineNames(kubeflow, clock),
+        publisher=Publisher(kubeflow),
+        ledger=ledger,
+        launcher=launcher,
+        executor=Executor(kubeflow, Resolver(kubeflow, clock), launcher),
+        jobs=TrainingJobs(kubeflow.runs, ledger, clock),
+        loops=loops,
+    )
+
+
+def engine_settings(settings: Settings, data_dir: Path, *, host: str, port: int) -> EngineSettings:
+    """What the embedded engine is told; it never reads the environment itself."""
+    return EngineSettings(
+        data_dir=data_dir,
+        host=host,
+        port=port,
+        task_slots=settings.engine_task_slots,
+        log_limit_bytes=settings.engine_log_limit_bytes,
+        run_timeout_seconds=settings.engine_run_timeout_seconds,
+        installer_environment=installer_environment(),
+        task_environment=passed_environment(settings.engine_pass_env),
+    )
+
+
+@asynccontextmanager
+async def _embedded_engine(settings: Settings, clock: Clock, loops: Loops) -> AsyncIterator[str]:
+    from kfadapter.engine.server import EngineServer  # not loaded beside a real Kubeflow
+
+    config = engine_settings(settings, settings.data_dir / "engine", host="127.0.0.1", port=settings.engine_port)
+    async with EngineServer(config, clock=clock) as server:
+        loops.start("engine", server.wait())
+        yield server.base_url
+
+
+@asynccontextmanager
+async def _running(service: Service) -> AsyncIterator[None]:
+    """The loops, from the recovery of what an earlier process left open to their end."""
+    settings, ledger, clock, loops = service.settings, service.ledger, service.clock, service.loops
+    watcher = Watcher(
+        service.kubeflow.runs,
+        ledger,
+        clock,
+        poll_seconds=settings.poll_seconds,
+        lost_after_seconds=settings.lost_after_seconds,
+        lookup_seconds=settings.launch_lookup_seconds,
+    )
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(loops.stop)
+        loops.start("launcher", service.launcher.run())
+        loops.start("watcher", watcher.run())
+        if (url := settings.training_manager_base_url) is not None:
+            training_manager = TrainingManager(url, settings.notify_timeout_seconds)
+            await stack.enter_async_context(training_manager)
+            stack.push_async_callback(loops.stop)
+            loops.start("outbox", Outbox(ledger, training_manager, clock).run())
+        yield
+
+
+@contextmanager
+def _data_dir(settings: Settings) -> Iterator[None]:
+    """The data directory, taken: a second service on one SQLite ledger would take over what this one is doing.
+
+    Raises:
+        SettingsError: It cannot be made, or another service works on it.
+    """
+    place = settings.data_dir
+    with ExitStack() as stack:
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(exclusive(place / "service.lock"))
+        except BlockingIOError as exc:
+            raise SettingsError("KFADAPTER_DATA_DIR", f"another service works on {place}") from exc
+        except OSError as exc:
+            raise SettingsError("KFADAPTER_DATA_DIR", f"{place}: {exc.strerror}") from exc
+        yield
