@@ -1,0 +1,121 @@
+"""The `kfadapter` program. Every command imports what it needs when it is called, so that the others start quickly."""
+
+import importlib
+import io
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from kfadapter import __version__
+from kfadapter.errors import KFAdapterError, SettingsError
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+GROUPS: Mapping[str, str] = {
+    "pipelines": "kfadapter.cli.pipelines",
+    "runs": "kfadapter.cli.runs",
+    "jobs": "kfadapter.cli.jobs",
+}
+"""The groups of commands that talk to a running adapter, and the modules whose `app` they are."""
+
+
+class _Commands(TyperGroup):
+    """All commands; a group's module is imported when the group is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), *GROUPS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in GROUPS:
+            return super().get_command(ctx, cmd_name)
+        group = typer.main.get_command(importlib.import_module(GROUPS[cmd_name]).app)
+        group.name = cmd_name
+        return group
+
+
+app = typer.Typer(
+    name="kfadapter",
+    cls=_Commands,
+    help="The bridge between a Training Manager and Kubeflow Pipelines.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
+Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
+DataDir = Annotated[Path | None, typer.Option(help="Directory for everything that is kept.")]
+
+
+@app.command()
+def serve(
+    host: Host = None,
+    port: Port = None,
+    data_dir: DataDir = None,
+    kubeflow_url: Annotated[
+        str | None, typer.Option(help="Kubeflow Pipelines; without it the embedded engine is started.")
+    ] = None,
+    training_manager_url: Annotated[str | None, typer.Option(help="The Training Manager to tell.")] = None,
+) -> None:
+    """Run the adapter. All settings are in the environment (docs/settings.md); options win over it."""
+    from kfadapter.cli.serve import run_service
+
+    run_service(
+        host=host,
+        port=port,
+        data_dir=data_dir,
+        kubeflow_url=kubeflow_url,
+        training_manager_url=training_manager_url,
+    )
+
+
+@app.command()
+def engine(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
+    """Run the embedded engine alone: a Kubeflow Pipelines v2beta1 API that really runs pipelines."""
+    from kfadapter.cli.serve import run_engine
+
+    run_engine(host=host, port=port, data_dir=data_dir)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+@app.command()
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running at the end, until Ctrl-C.")] = False,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Keep the data in this directory; without it a temporary one is used.")
+    ] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="No colours, no live display: for logs.")] = False,
+) -> None:
+    """See a training job go all the way on this machine: from the upload of a pipeline to the notification."""
+    from kfadapter.cli.demo.command import run_demo
+
+    sys.exit(run_demo(keep=keep, data_dir=data_dir, is_plain=plain))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of the program; every failure is one line on standard error.
+
+    Args:
+        arguments: In place of the process's own.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # for a terminal that cannot show a mark
+    try:
+        app(arguments)
+    except KFAdapterError as exc:
+        _fail(str(exc), EXIT_USAGE if isinstance(exc, SettingsError) else EXIT_FAILED)
+
+
+def _fail(line: str, code: int) -> NoReturn:
+    print(f"kfadapter: {' '.join(line.split())}", file=sys.stderr)
+    sys.exit(code)

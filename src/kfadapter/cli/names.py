@@ -1,0 +1,64 @@
+"""From what a person types, a name or an id, to the id."""
+
+from typing import Any
+from uuid import UUID
+
+from kfadapter.cli.http import Adapter, AdapterFailed, segment
+
+SHORTEST_PREFIX = 6
+
+
+def is_id(text: str) -> bool:
+    """Whether this is written like an id of Kubeflow (a UUID)."""
+    try:
+        return str(UUID(text)) == text.lower()
+    except ValueError:
+        return False
+
+
+def pipeline_id_of(adapter: Adapter, wanted: str) -> str:
+    """The id of the pipeline with this name or id.
+
+    Raises:
+        AdapterFailed: There is none, or the name is not unique.
+    """
+    if is_id(wanted):
+        return wanted
+    found, _ = adapter.fetch("GET", f"/pipelineIds/{segment(wanted)}")
+    return str(found["id"])
+
+
+def pipeline_name_of(adapter: Adapter, wanted: str) -> str:
+    """The name of the pipeline with this name or id; a name is taken as it is.
+
+    Raises:
+        AdapterFailed: There is no pipeline with this id.
+    """
+    if not is_id(wanted):
+        return wanted
+    found, _ = adapter.fetch("GET", f"/pipelines/{wanted}")
+    return str(found["name"])
+
+
+def run_id_of(adapter: Adapter, wanted: str) -> str:
+    """The id of the run with this name or id, or whose id begins like this.
+
+    Raises:
+        AdapterFailed: There is none, or there are several.
+    """
+    if is_id(wanted):
+        return wanted
+    runs, _ = adapter.fetch("GET", "/runs")
+    matches = _matches(list(runs.values()), wanted)
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise AdapterFailed(f"{len(matches)} runs are meant by {wanted}; name one by its id: {', '.join(matches)}")
+    raise AdapterFailed(f"No run is found with name or id {wanted}")
+
+
+def _matches(runs: list[dict[str, Any]], wanted: str) -> list[str]:
+    named = [str(run["run_id"]) for run in runs if run.get("run_name") == wanted]
+    if named or len(wanted) < SHORTEST_PREFIX:
+        return named
+    return [str(run["run_id"]) for run in runs if str(run["run_id"]).startswith(wanted.lower())]
