@@ -19,6 +19,7 @@ import structlog
 from kfadapter.clock import Clock
 from kfadapter.engine.protocol.arguments import check_arguments
 from kfadapter.engine.protocol.faults import ApiError, Code, bad_request, invalid, layered, taken_for_internal
+from kfadapter.engine.protocol.scheduled import run_name, with_times
 from kfadapter.engine.protocol.templates import Template, stored_template
 from kfadapter.engine.running.preflight import preflight
 from kfadapter.engine.running.supervisor import RunOrder
@@ -39,6 +40,7 @@ from kfadapter.engine.store.runs import (
     revive_run,
     stored_run,
 )
+from kfadapter.engine.store.schedules import DueRun, fire
 from kfadapter.errors import EngineError
 
 SERVICE_ACCOUNT = "pipeline-runner"
@@ -90,9 +92,24 @@ class Runs:
         with layered("Failed to create a new run"):
             new = await self._resolve(message)
             shown = await self._store.write(insert_run, new)
-        if new.refusal is None:
-            await self._start(_order(new))
+        if new.template is not None and new.refusal is None:
+            await self._start(_order(new, new.template))
         return shown
+
+    async def start_due(self, due: DueRun) -> bool:
+        """Start the run of a recurring run's slot. When its pipeline cannot be had any more, or no longer takes its
+        arguments, the run ends at once with that reason.
+
+        Returns:
+            False when the slot is not to be had any more: another start was quicker, or it was switched off.
+        """
+        new = await self._scheduled(due)
+        if not await self._store.write(fire, due, new):
+            return False
+        _logger.info("run started", action="engine_recurring_run", run_id=new.run_id, slot=due.slot)
+        if new.template is not None and new.refusal is None:
+            await self._start(_order(new, new.template))
+        return True
 
     async def get(self, run_id: str, *, full: bool) -> dict[str, Any]:
         """A run; with `full`, every field of its tasks.
@@ -179,6 +196,23 @@ class Runs:
         refusal = await asyncio.to_thread(_refusal, manifest.template)
         return replace(_new_run(message, manifest, experiment_id, now), refusal=refusal)
 
+    async def _scheduled(self, due: DueRun) -> NewRun:
+        run_id, now = str(uuid4()), self._now()
+        config = due.message["runtime_config"]
+        given = config.get("parameters", {})
+        arguments = with_times(given, scheduled_at=due.slot, now=now, index=due.index, run_id=run_id)
+        message = {
+            **due.message,
+            "run_id": run_id,
+            "display_name": run_name(due.display_name, due.recurring_run_id, due.index),
+            "runtime_config": {**config, "parameters": arguments},
+        }
+        try:
+            new = await self._resolve(message)
+        except ApiError as exc:
+            new = _unresolved(message, now, exc)
+        return replace(new, recurring_run_id=due.recurring_run_id, scheduled_at=due.slot)
+
     async def _start(self, order: RunOrder, *, again: bool = False) -> None:
         """Hand a run on; one that cannot even be handed on (a full disk) ends with that reason."""
         try:
@@ -264,13 +298,30 @@ def _refusal(template: Template) -> dict[str, Any] | None:
     return {"code": int(Code.UNIMPLEMENTED), "message": "; ".join(reasons)} if reasons else None
 
 
-def _order(new: NewRun) -> RunOrder:
+def _unresolved(message: Mapping[str, Any], now: int, reason: ApiError) -> NewRun:
+    """A run that is due and cannot be: kept, so that its reason is seen."""
+    reference = message.get("pipeline_version_reference", {})
+    return NewRun(
+        run_id=message["run_id"],
+        display_name=message["display_name"],
+        experiment_id=message["experiment_id"],
+        pipeline_id=reference.get("pipeline_id", ""),
+        pipeline_version_id=reference.get("pipeline_version_id", ""),
+        template=None,
+        service_account=message["service_account"] or SERVICE_ACCOUNT,
+        created_at=now,
+        runtime_config={name: value for name, value in message["runtime_config"].items() if value},
+        refusal={"code": int(reason.code), "message": reason.message},
+    )
+
+
+def _order(new: NewRun, template: Template) -> RunOrder:
     return RunOrder(
         run_id=new.run_id,
         display_name=new.display_name,
-        pipeline_name=new.template.name,
-        pipeline_spec=new.template.pipeline_spec,
-        platform_spec=new.template.platform_spec,
+        pipeline_name=template.name,
+        pipeline_spec=template.pipeline_spec,
+        platform_spec=template.platform_spec,
         parameters=new.runtime_config.get("parameters", {}),
         pipeline_root=new.runtime_config.get("pipeline_root", ""),
         created_at=datetime.fromtimestamp(new.created_at, UTC),

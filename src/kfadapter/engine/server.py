@@ -8,6 +8,7 @@ import structlog
 
 from kfadapter.clock import Clock, SystemClock
 from kfadapter.engine.config import EngineSettings
+from kfadapter.engine.firing import Firing
 from kfadapter.engine.http.app import App
 from kfadapter.engine.http.parts import Parts
 from kfadapter.engine.running.supervisor import Supervisor
@@ -40,10 +41,11 @@ class EngineServer:
         self._clock = clock or SystemClock()
         self._runs_dir = settings.data_dir.absolute() / RUNS
         self.store = Store(settings.data_dir / DATABASE)
-        self.events = RunEvents(self.store, self._runs_dir)
+        self.events = RunEvents(self.store, self._runs_dir, ended=lambda: self._firing.changed_elsewhere())
         self._own = None if supervisor else Supervisor(settings, self.events, self._clock)
         self._supervisor: Supervising = supervisor or self._own  # type: ignore[assignment]
         self._runs = Runs(self.store, self._supervisor, self._clock, self._runs_dir)
+        self._firing = Firing(self.store, self._runs, self._clock)
         self._server: HTTPServer | None = None
         self._serving: asyncio.Task[None] | None = None
         self._base_url = ""
@@ -93,6 +95,7 @@ class EngineServer:
         if self._server is not None and self._serving is not None:
             self._server.should_exit = True
             await self._serving
+        await self._firing.stop()
         if self._own is not None:
             await self._own.stop(end_runs=end_runs)
         await asyncio.to_thread(self.store.close)
@@ -103,7 +106,14 @@ class EngineServer:
         if self._own is not None:
             await self._own.start()
         await asyncio.to_thread(self.store.open)
-        parts = Parts(store=self.store, clock=self._clock, runs=self._runs, runs_dir=self._runs_dir)
+        parts = Parts(
+            store=self.store,
+            clock=self._clock,
+            runs=self._runs,
+            runs_dir=self._runs_dir,
+            schedules_changed=self._firing.changed,
+        )
         await self.store.write(default_experiment, parts.now())
         await self._runs.recover()
+        await self._firing.start()
         return App(parts)

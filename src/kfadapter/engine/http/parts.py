@@ -1,5 +1,6 @@
 """What the routes work with, built once by the server."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +16,14 @@ class Parts:
     Attributes:
         runs: Starts, ends and finds runs.
         runs_dir: Where the runs' directories are.
+        schedules_changed: To be called when a recurring run may be due sooner than before.
     """
 
     store: Store
     clock: Clock
     runs: Runs
     runs_dir: Path
+    schedules_changed: Callable[[], None] = lambda: None
 
     def now(self) -> int:
         """The time in whole seconds since 1970."""

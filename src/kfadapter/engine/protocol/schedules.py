@@ -1,20 +1,54 @@
 """Schedules of recurring runs, checked as KFP checks them (the format of Go's robfig/cron: seconds first)."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from kfadapter.engine.protocol.faults import invalid
 
-DESCRIPTORS = frozenset({"@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"})
+DESCRIPTORS = {
+    "@yearly": "0 0 0 1 1 *",
+    "@annually": "0 0 0 1 1 *",
+    "@monthly": "0 0 0 1 * *",
+    "@weekly": "0 0 0 * * 0",
+    "@daily": "0 0 0 * * *",
+    "@midnight": "0 0 0 * * *",
+    "@hourly": "0 0 * * * *",
+}
 EVERY = "@every "
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 MAX_CONCURRENCY = 10
+DAY, WEEKDAY = 3, 5
+MAX_DIGITS = 18
+UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+LONGEST_SECONDS = 2.0**63 / 1e9
+_PIECE = re.compile(r"(\d{1,18}(?:\.\d{0,18})?|\.\d{1,18})(ms|us|µs|ns|h|m|s)")
 
 
 class CronFault(Exception):
     """A cron text cannot be used; the sentence is robfig/cron's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cron:
+    """Moments that a calendar names.
+
+    Attributes:
+        expression: Six fields, seconds first, nothing in them but numbers and `*`.
+        either_day: Day of month and weekday are both restricted, and one of them is enough.
+    """
+
+    expression: str
+    either_day: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Every:
+    """Moments with so many seconds between them."""
+
+    seconds: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,19 +100,44 @@ def check_cron(text: str) -> None:
     Raises:
         CronFault: Says what is wrong.
     """
+    read_cron(text)
+
+
+def read_cron(text: str) -> Cron | Every:
+    """A cron text as robfig/cron reads it: seconds first, the weekday may be missing, `@daily` and its like.
+
+    Raises:
+        CronFault: Says what is wrong.
+    """
+    if text.startswith(EVERY):
+        return Every(seconds=_duration(text[len(EVERY) :]))
     if text.startswith("@"):
-        if text not in DESCRIPTORS and not (text.startswith(EVERY) and text[len(EVERY) :].strip()):
+        if text not in DESCRIPTORS:
             raise CronFault(f"Unrecognized descriptor: {text}")
-        return
+        return read_cron(DESCRIPTORS[text])
     fields = text.split()
     if len(fields) not in (5, 6):
         raise CronFault(f"Expected 5 to 6 fields, found {len(fields)}: {text}")
-    for field, bounds in zip(fields, FIELDS, strict=False):
-        for part in field.split(","):
-            _check_range(part, bounds)
+    given = [*fields, "*"][:6]
+    values = [_values(field, bounds) for field, bounds in zip(given, FIELDS, strict=True)]
+    is_open = [any(part[0] in "*?" for part in given[place].split(",") if part) for place in (DAY, WEEKDAY)]
+    return Cron(
+        expression=" ".join(_written(each, bounds) for each, bounds in zip(values, FIELDS, strict=True)),
+        either_day=not any(is_open),
+    )
 
 
-def _check_range(part: str, bounds: CronField) -> None:
+def _values(field: str, bounds: CronField) -> list[int]:
+    return sorted({value for part in field.split(",") for value in _range(part, bounds)})
+
+
+def _written(values: list[int], bounds: CronField) -> str:
+    """The field for croniter, without any of the shorthands in which the two libraries differ."""
+    everything = list(range(bounds.lowest, bounds.highest + 1))
+    return "*" if values == everything else ",".join(map(str, values))
+
+
+def _range(part: str, bounds: CronField) -> range:
     span, *step = part.split("/")
     if len(step) > 1:
         raise CronFault(f"Too many slashes: {part}")
@@ -96,8 +155,10 @@ def _check_range(part: str, bounds: CronField) -> None:
         raise CronFault(f"End of range ({last}) above maximum ({bounds.highest}): {part}")
     if first > last:
         raise CronFault(f"Beginning of range ({first}) beyond end of range ({last}): {part}")
-    if step and _number(step[0], bounds) == 0:
+    stride = _number(step[0], bounds) if step else 1
+    if stride == 0:
         raise CronFault(f"Step of range should be a positive number: {part}")
+    return range(first, last + 1, stride)
 
 
 def _number(text: str, bounds: CronField) -> int:
@@ -105,4 +166,13 @@ def _number(text: str, bounds: CronField) -> int:
         return bounds.names[text.lower()]
     if not text.isascii() or not text.isdecimal():
         raise CronFault(f'Failed to parse int from {text}: strconv.Atoi: parsing "{text}": invalid syntax')
-    return int(text)
+    return int(text[:MAX_DIGITS])
+
+
+def _duration(text: str) -> int:
+    """Whole seconds of a Go duration (`1h30m`); robfig/cron takes less than one second for one."""
+    pieces = list(_PIECE.finditer(text))
+    if not pieces or "".join(piece[0] for piece in pieces) != text.removeprefix("+"):
+        raise CronFault(f"Failed to parse duration {EVERY}{text}: time: invalid duration {text}")
+    total = sum(float(piece[1]) * UNITS[piece[2]] for piece in pieces)
+    return max(1, int(min(total, LONGEST_SECONDS)))

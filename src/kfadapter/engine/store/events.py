@@ -1,6 +1,6 @@
 """Applies a run's events to the store: the sink that the supervisor is handed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,15 +21,19 @@ class RunEvents:
 
     Args:
         runs_dir: Where the runs' directories are; artifacts below it get outward URIs.
+        ended: Called, in any thread, when a run has ended.
     """
 
-    def __init__(self, store: Store, runs_dir: Path) -> None:
+    def __init__(self, store: Store, runs_dir: Path, ended: Callable[[], None] = lambda: None) -> None:
         self._store = store
+        self._ended = ended
         self._runs_dir = PurePosixPath(runs_dir)
 
     def apply(self, run_id: str, events: Sequence[Event], offset: int) -> None:
         """Take events in order, in one transaction: a state is never seen without its time, nor half of a batch."""
         self._store.submit(_apply, run_id, events, offset, self._runs_dir).result()
+        if any(event.type == "run.finished" for event in events):
+            self._ended()
 
     def offset(self, run_id: str) -> int:
         """Bytes of the run's events that have been applied."""

@@ -14,6 +14,7 @@ from kfadapter.engine.protocol.filters import Keys
 from kfadapter.engine.protocol.paging import Listable, ListQuery, next_token
 from kfadapter.engine.protocol.templates import Template
 from kfadapter.engine.store.lists import page
+from kfadapter.engine.store.schedules import arm_new, drop_schedule, rearm
 from kfadapter.engine.store.specs import drop_unused, keep_spec
 from kfadapter.engine.store.tables import RECURRING_RUNS, SPECS
 
@@ -85,6 +86,7 @@ def create_recurring_run(connection: Connection, new: NewRecurringRun) -> dict[s
         "plugins_input": orjson.dumps(new.plugins_input) if new.plugins_input else b"",
     }
     connection.execute(insert(RECURRING_RUNS).values(row))
+    arm_new(connection, recurring_run_id)
     return get_recurring_run(connection, recurring_run_id)
 
 
@@ -110,17 +112,18 @@ def list_recurring_runs(connection: Connection, query: ListQuery, experiment_id:
 
 
 def switch_recurring_run(connection: Connection, recurring_run_id: str, enabled: bool, updated_at: int) -> None:
-    """Switch a recurring run on or off.
+    """Switch a recurring run on or off. What was due while it was off is passed over.
 
     Raises:
         ApiError: There is none.
     """
-    get_recurring_run(connection, recurring_run_id)
-    connection.execute(
-        update(RECURRING_RUNS)
-        .where(RECURRING_RUNS.c.recurring_run_id == recurring_run_id)
-        .values(enabled=int(enabled), updated_at=updated_at)
-    )
+    named = RECURRING_RUNS.c.recurring_run_id == recurring_run_id
+    was_enabled = connection.execute(select(RECURRING_RUNS.c.enabled).where(named)).scalar_one_or_none()
+    if was_enabled is None:
+        raise not_found("Job", recurring_run_id)
+    if enabled and not was_enabled:
+        rearm(connection, recurring_run_id, updated_at)
+    connection.execute(update(RECURRING_RUNS).where(named).values(enabled=int(enabled), updated_at=updated_at))
 
 
 def delete_recurring_run(connection: Connection, recurring_run_id: str) -> None:
@@ -134,6 +137,7 @@ def delete_recurring_run(connection: Connection, recurring_run_id: str) -> None:
     if digest is None:
         raise not_found("Job", recurring_run_id)
     connection.execute(delete(RECURRING_RUNS).where(named))
+    drop_schedule(connection, recurring_run_id)
     drop_unused(connection, [digest] if digest else [])
 
 

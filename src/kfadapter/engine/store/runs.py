@@ -18,7 +18,7 @@ from kfadapter.engine.store.experiments import ARCHIVED, AVAILABLE, get_experime
 from kfadapter.engine.store.lists import page
 from kfadapter.engine.store.records import refused
 from kfadapter.engine.store.specs import drop_unused, keep_spec
-from kfadapter.engine.store.tables import ARTIFACTS, EXPERIMENTS, RUNS, SPECS, TASKS
+from kfadapter.engine.store.tables import ARTIFACTS, EXPERIMENTS, RUNS, SLOTS, SPECS, TASKS
 from kfadapter.engine.store.tasks import full_details, keep_tasks, task_details
 
 PENDING, RUNNING, CANCELING = "PENDING", "RUNNING", "CANCELING"
@@ -60,6 +60,8 @@ class NewRun:
 
     Attributes:
         is_inline: The caller sent the spec itself, and answers show it.
+        template: What runs; None only for a run that is refused because its pipeline cannot be had.
+        scheduled_at: When it was due; 0: at its creation.
         refusal: Why it ends before it begins; empty: it is going to run.
     """
 
@@ -70,10 +72,11 @@ class NewRun:
     pipeline_id: str = ""
     pipeline_version_id: str = ""
     recurring_run_id: str = ""
-    template: Template
+    template: Template | None
     service_account: str
     storage_state: str = AVAILABLE
     created_at: int
+    scheduled_at: int = 0
     finished_at: int = 0
     runtime_config: Mapping[str, Any] = field(default_factory=dict)
     plugins_input: Mapping[str, Any] = field(default_factory=dict)
@@ -255,7 +258,7 @@ def check_deletable(connection: Connection, run_id: str) -> None:
 def delete_run(connection: Connection, run_id: str) -> None:
     """Remove a run with everything known about it."""
     digest = connection.execute(select(RUNS.c.spec_digest).where(RUNS.c.run_id == run_id)).scalar_one_or_none()
-    for table in (RUNS, TASKS, ARTIFACTS):
+    for table in (RUNS, TASKS, ARTIFACTS, SLOTS):
         connection.execute(delete(table).where(table.c.run_id == run_id))
     drop_unused(connection, [digest] if digest else [])
 
@@ -271,7 +274,8 @@ def extended(history: bytes, state: str, at: int, error: Mapping[str, Any] | Non
 def _refuse(connection: Connection, new: NewRun, error: Mapping[str, Any]) -> None:
     fail_run(connection, new.run_id, error, new.created_at)
     at = datetime.fromtimestamp(new.created_at, UTC).isoformat().replace("+00:00", "Z")
-    keep_tasks(connection, new.run_id, [refused(task_id(new.run_id, "root"), new.template.name, at, error)])
+    name = new.template.name if new.template else new.display_name
+    keep_tasks(connection, new.run_id, [refused(task_id(new.run_id, "root"), name, at, error)])
 
 
 def _row(connection: Connection, run_id: str) -> Row[Any]:
@@ -291,12 +295,12 @@ def _columns(connection: Connection, new: NewRun) -> dict[str, Any]:
         "pipeline_id": new.pipeline_id,
         "pipeline_version_id": new.pipeline_version_id,
         "recurring_run_id": new.recurring_run_id,
-        "spec_digest": keep_spec(connection, new.template),
+        "spec_digest": keep_spec(connection, new.template) if new.template else "",
         "service_account": new.service_account,
         "storage_state": new.storage_state,
         "state": PENDING,
         "created_at": new.created_at,
-        "scheduled_at": new.created_at,
+        "scheduled_at": new.scheduled_at or new.created_at,
         "finished_at": new.finished_at,
         "runtime_config": orjson.dumps(new.runtime_config) if new.runtime_config else b"",
         "state_history": history,

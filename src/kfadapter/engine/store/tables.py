@@ -191,3 +191,25 @@ RECURRING_RUNS = Table(
     Index("recurring_by_spec", "spec_digest"),
     sqlite_autoincrement=True,
 )
+
+SCHEDULES = Table(
+    "schedules",
+    METADATA,
+    Column("recurring_run_id", String, primary_key=True),
+    _seconds("last_slot"),
+    _seconds("next_slot"),
+    Column("fired", Integer, nullable=False, server_default="0"),
+    Index("schedules_due", "next_slot"),
+)
+"""Where each recurring run stands: slots up to `last_slot` are over (fired or passed over), `next_slot` is the one to
+come (0: there is none), `fired` counts the runs."""
+
+SLOTS = Table(
+    "recurring_slots",
+    METADATA,
+    Column("recurring_run_id", String, primary_key=True),
+    Column("slot", Integer, primary_key=True, autoincrement=False),
+    Column("run_id", String, nullable=False),
+    Index("slots_by_run", "run_id"),
+)
+"""The slots that have runs; the key makes a second run for one impossible."""

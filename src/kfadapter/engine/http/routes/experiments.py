@@ -18,8 +18,8 @@ from kfadapter.engine.store.experiments import (
     delete_experiment,
     get_experiment,
     list_experiments,
-    unarchive_experiment,
 )
+from kfadapter.engine.store.schedules import restore_experiment
 
 
 async def create(parts: Parts, call: Call) -> Response:
@@ -61,7 +61,8 @@ async def archive(parts: Parts, call: Call) -> Response:
 async def unarchive(parts: Parts, call: Call) -> Response:
     """Takes an experiment back; its runs stay where they are."""
     await call.message(EMPTY_MESSAGE)
-    await parts.store.write(unarchive_experiment, call.parameters["experiment_id"])
+    await parts.store.write(restore_experiment, call.parameters["experiment_id"], parts.now())
+    parts.schedules_changed()
     return EMPTY
 
 

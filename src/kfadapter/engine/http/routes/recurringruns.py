@@ -46,7 +46,9 @@ async def create(parts: Parts, call: Call) -> Response:
             given = message.get("runtime_config", {}).get("parameters", {})
             check_arguments(manifest.template.pipeline_spec, given)
         new = _new(message, manifest, experiment_id, parts.now())
-        return JSONAnswer(await parts.store.write(create_recurring_run, new))
+        created = await parts.store.write(create_recurring_run, new)
+        parts.schedules_changed()
+        return JSONAnswer(created)
 
 
 async def get(parts: Parts, call: Call) -> Response:
@@ -101,6 +103,7 @@ async def _switch(parts: Parts, call: Call, verb: str, enabled: bool) -> Respons
         f"Check if recurring run {recurring_run_id} exists",
     ):
         await parts.store.write(switch_recurring_run, recurring_run_id, enabled, parts.now())
+    parts.schedules_changed()
     return EMPTY
 
 

@@ -93,6 +93,7 @@ async def delete(parts: Parts, call: Call) -> Response:
     """Removes a run and its files."""
     with layered("Failed to delete a run"):
         await parts.runs.delete(call.parameters["run_id"])
+    parts.schedules_changed()
     return EMPTY
 
 
