@@ -1,5 +1,9 @@
 """Tasks as KFP shows them, as the engine itself shows them, and their logs and artifacts at the front door."""
 
+import base64
+import io
+import os
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -216,3 +220,54 @@ async def test_an_artifact_request_needs_all_its_parts(api: EngineApi, missing: 
     query = {"source": "minio", "bucket": "mlpipeline", "key": "k"}
     del query[missing]
     assert (await api.client.get("/artifacts/get", params=query)).status_code == 400
+
+
+async def artifact(api: EngineApi, run_id: str, node: str, name: str) -> tuple[int, dict[str, Any]]:
+    answer = await api.client.get(f"/apis/v2beta1/runs/{run_id}/nodes/{node}/artifacts/{name}:read")
+    return answer.status_code, answer.json()
+
+
+@pytest.mark.parametrize("node", [INNER, f"{INNER}-1"])
+async def test_an_artifact_is_read_by_its_node_as_base64(api: EngineApi, run_id: str, node: str) -> None:
+    status, document = await artifact(api, run_id, node, "model")
+    assert (status, base64.b64decode(document["data"])) == (200, b"\x00weights")
+
+
+async def test_a_large_artifact_is_read_whole(api: EngineApi, run_id: str, tmp_path: Path) -> None:
+    content = os.urandom(1_000_003)
+    (tmp_path / "runs" / run_id / "tasks" / INNER / "attempt-1" / "outputs" / "model").write_bytes(content)
+    _, document = await artifact(api, run_id, INNER, "model")
+    assert base64.b64decode(document["data"], validate=True) == content
+
+
+async def test_a_directory_is_read_as_an_archive(api: EngineApi, run_id: str, tmp_path: Path) -> None:
+    model = tmp_path / "runs" / run_id / "tasks" / INNER / "attempt-1" / "outputs" / "model"
+    model.unlink()
+    model.mkdir()
+    (model / "weights").write_bytes(b"w")
+    _, document = await artifact(api, run_id, INNER, "model")
+    with tarfile.open(fileobj=io.BytesIO(base64.b64decode(document["data"])), mode="r:gz") as archive:
+        assert "model/weights" in archive.getnames()
+
+
+async def test_a_pipe_left_by_a_task_is_no_artifact(api: EngineApi, run_id: str, tmp_path: Path) -> None:
+    model = tmp_path / "runs" / run_id / "tasks" / INNER / "attempt-1" / "outputs" / "model"
+    model.unlink()
+    os.mkfifo(model)
+    key = f"v2/artifacts/{run_id}/tasks/{INNER}/attempt-1/outputs/model"
+    query = {"source": "minio", "bucket": "mlpipeline", "key": key}
+    assert (await api.client.get("/artifacts/get", params=query)).status_code == 404
+    assert (await artifact(api, run_id, INNER, "model"))[0] == 404
+
+
+@pytest.mark.parametrize(("node", "name"), [(INNER, "other"), (AFTER, "model"), ("nobody", "model")])
+async def test_what_is_no_artifact_of_a_node_is_not_found(api: EngineApi, run_id: str, node: str, name: str) -> None:
+    assert (await artifact(api, run_id, node, name))[0] == 404
+
+
+async def test_there_are_no_pods(api: EngineApi) -> None:
+    for path in ("/k8s/pod", "/k8s/pod/events"):
+        answer = await api.client.get(path, params={"podname": "p", "podnamespace": "n"})
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "text/plain; charset=utf-8")
+        assert "there are no pods" in answer.text
+        assert (await api.client.get(path)).status_code == 422

@@ -19,7 +19,7 @@ CREATED = at("2030-01-01T00:00:00")
 
 def slots(trigger: dict[str, Any], number: int = 3, after: int = CREATED) -> list[str]:
     table = timetable(trigger, CREATED)
-    found = []
+    found: list[str] = []
     while len(found) < number and (slot := table.next_after(after)) is not None:
         found.append(datetime.fromtimestamp(slot, UTC).strftime("%m-%dT%H:%M:%S"))
         after = slot

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from kfadapter.engine.http.calls import Call, Route, RouteTable
 from kfadapter.engine.http.parts import Parts
-from kfadapter.engine.http.routes import API_PREFIX, api_routes, frontdoor
+from kfadapter.engine.http.routes import API_PREFIX, OLD_API_PREFIX, api_routes, frontdoor, old_api_routes
 from kfadapter.engine.protocol.answers import plain, problem
 from kfadapter.engine.protocol.faults import ApiError, Code
 from kfadapter.errors import KFAdapterError
@@ -41,7 +41,7 @@ class App:
     def __init__(self, parts: Parts, *, body_timeout_seconds: float = BODY_TIMEOUT_SECONDS) -> None:
         self._parts = parts
         self._body_timeout_seconds = body_timeout_seconds
-        self._api = RouteTable(api_routes())
+        self._apis = {API_PREFIX: RouteTable(api_routes()), OLD_API_PREFIX: RouteTable(old_api_routes())}
         self._front_door = RouteTable(frontdoor.ROUTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,10 +78,11 @@ class App:
             path = path.removeprefix(UI_PREFIX)
         if not path.startswith(ANY_API):
             return await self._front(request, path)
-        if not path.startswith(f"{API_PREFIX}/"):
+        prefix = next((each for each in self._apis if path.startswith(f"{each}/")), None)
+        if prefix is None:
             raise _not_found()
         try:
-            found = self._api.find(request.method, path.removeprefix(API_PREFIX))
+            found = self._apis[prefix].find(request.method, path.removeprefix(prefix))
         except LookupError as exc:
             raise ApiError(Code.UNIMPLEMENTED, "Method Not Allowed") from exc
         if found is None:

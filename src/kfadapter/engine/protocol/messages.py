@@ -211,6 +211,16 @@ RECURRING_RUN = Message(
     },
     one_ofs=PIPELINE_SOURCE,
 )
+VISUALIZATION = Message(
+    full_name=f"{PACKAGE}.Visualization",
+    fields={
+        "type": Enumeration(("ROC_CURVE", "TFDV", "TFMA", "TABLE", "CUSTOM")),
+        "source": STRING,
+        "arguments": STRING,
+        "html": STRING,
+        "error": STRING,
+    },
+)
 INT_VALUES = Message(full_name=f"{PACKAGE}.Predicate.IntValues", fields={"values": Repeated(INT32)})
 LONG_VALUES = Message(full_name=f"{PACKAGE}.Predicate.LongValues", fields={"values": Repeated(INT64)})
 STRING_VALUES = Message(full_name=f"{PACKAGE}.Predicate.StringValues", fields={"values": Repeated(STRING)})

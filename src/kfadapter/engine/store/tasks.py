@@ -59,6 +59,19 @@ def run_of_task(connection: Connection, task_id: str) -> str:
     return str(found or "")
 
 
+def artifact_uri(connection: Connection, run_id: str, node_id: str, name: str) -> str:
+    """Where the first artifact of a task's output is; empty when there is none.
+
+    Args:
+        node_id: The task's id, or that of one of its attempts.
+    """
+    task_ids = [node_id, node_id.rpartition("-")[0]]
+    for task in task_documents_of(connection, run_id, task_ids).values():
+        for artifact in (task.get("outputs") or {}).get("artifacts", {}).get(name, ()):
+            return str(artifact.get("uri") or "")
+    return ""
+
+
 def task_documents(connection: Connection, run_id: str) -> list[Document]:
     """Everything known about a run's tasks, in the order they came up."""
     chosen = select(TASKS.c.document).where(TASKS.c.run_id == run_id).order_by(TASKS.c.place)

@@ -37,6 +37,16 @@ async def pod_log(parts: Parts, call: Call) -> Response:
     return await _file(path, TEXT_TYPE) or plain(f"Could not get main container logs: {pod_name} has no log", 404)
 
 
+async def pod(parts: Parts, call: Call) -> Response:
+    """A pod's description: tasks are processes here, there are no pods."""
+    name = call.text("podname")
+    if not name:
+        return plain("podname argument is required", 422)
+    if not call.text("podnamespace"):
+        return plain("podnamespace argument is required", 422)
+    return plain(f"Could not get pod {name}: there are no pods, tasks run as processes of the embedded engine", 404)
+
+
 async def get_artifact(parts: Parts, call: Call) -> Response:
     """An artifact's bytes; `peek` limits them to a beginning."""
     for name in ("source", "bucket", "key"):
@@ -60,13 +70,14 @@ async def _artifact(parts: Parts, source: str, bucket: str, key: str, limit: int
         return plain("Object key too long", 400)
     if source not in SOURCES:
         return plain(f"Unknown storage source: {source}", 400)
-    path = await asyncio.to_thread(_path, parts.runs_dir, bucket, key)
+    path = await asyncio.to_thread(stored_path, parts.runs_dir, bucket, key)
     answer = await _file(path, OCTETS, limit) if path else None
     return answer or plain(f"Failed to get object in bucket {bucket} at path {key}: it does not exist", 404)
 
 
-def _path(runs_dir: Path, bucket: str, key: str) -> Path | None:
-    """The file of a key: below the tasks of its run, whatever the key or a link says."""
+def stored_path(runs_dir: Path, bucket: str, key: str) -> Path | None:
+    """The file or directory of a key: below the tasks of its run, whatever the key or a link says. A pipe or a device
+    that a task left there is none: reading it might never end."""
     if bucket != BUCKET or not key.startswith(f"{KEY_PREFIX}/") or "\0" in key:
         return None
     run_id, _, rest = key.removeprefix(f"{KEY_PREFIX}/").partition("/")
@@ -74,7 +85,7 @@ def _path(runs_dir: Path, bucket: str, key: str) -> Path | None:
         return None
     allowed = (runs_dir / run_id / SHOWN_FOLDER).resolve()
     path = (runs_dir / run_id / rest).resolve()
-    return path if path.is_relative_to(allowed) else None
+    return path if path.is_relative_to(allowed) and (path.is_file() or path.is_dir()) else None
 
 
 async def _file(path: Path, media_type: str, limit: int = 0) -> Response | None:
@@ -98,6 +109,8 @@ async def _file(path: Path, media_type: str, limit: int = 0) -> Response | None:
 
 ROUTES = (
     Route("GET", "/k8s/pod/logs", pod_log),
+    Route("GET", "/k8s/pod", pod),
+    Route("GET", "/k8s/pod/events", pod),
     Route("GET", "/artifacts/get", get_artifact),
     Route("GET", "/artifacts/{source}/{bucket}/{rest}", download_artifact),
 )

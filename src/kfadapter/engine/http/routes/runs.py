@@ -4,7 +4,7 @@ from starlette.responses import Response
 
 from kfadapter.engine.http.calls import Call, Route
 from kfadapter.engine.http.parts import Parts
-from kfadapter.engine.protocol.answers import EMPTY, JSONAnswer, upload_problem
+from kfadapter.engine.protocol.answers import EMPTY, JSONAnswer
 from kfadapter.engine.protocol.faults import ApiError, Code, layered
 from kfadapter.engine.protocol.messages import EMPTY as EMPTY_MESSAGE
 from kfadapter.engine.protocol.messages import RUN
@@ -97,15 +97,9 @@ async def delete(parts: Parts, call: Call) -> Response:
     return EMPTY
 
 
-async def read_artifact(parts: Parts, call: Call) -> Response:
-    """KFP 2.17 reads artifacts of Argo's nodes here; there are none. The front door and the tasks have them."""
-    return upload_problem("artifact not found: <nil>", 404, as_text=True)
-
-
 ROUTES = (
     Route("POST", "/runs", create),
     Route("GET", "/runs", list_),
-    Route("GET", "/runs/{run_id}/nodes/{node_id}/artifacts/{artifact_name}:read", read_artifact),
     Route("POST", "/runs/{run_id}:terminate", terminate),
     Route("POST", "/runs/{run_id}:retry", retry),
     Route("POST", "/runs/{run_id}:archive", archive),

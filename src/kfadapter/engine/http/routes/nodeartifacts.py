@@ -1,0 +1,68 @@
+"""A node's output artifact as KFP's API reads it: the stored object's bytes in base64, as JSON.
+
+A node is a task, named by its id or by its attempt (the name of its pod). A directory is packed as .tar.gz, which is
+how Argo stores one.
+"""
+
+import asyncio
+import base64
+import tarfile
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import IO, Any
+
+from starlette.responses import Response, StreamingResponse
+
+from kfadapter.engine.http.calls import Call, Route
+from kfadapter.engine.http.parts import Parts
+from kfadapter.engine.http.routes.frontdoor import stored_path
+from kfadapter.engine.protocol.answers import upload_problem
+from kfadapter.engine.store.records import BUCKET
+from kfadapter.engine.store.tasks import artifact_uri
+
+CHUNK_BYTES = 3 * 64 * 1024
+"""A multiple of three: pieces of base64 can then be put together."""
+IN_MEMORY_BYTES = 1024 * 1024
+HEADERS = {"content-type": "application/json", "cache-control": "no-cache, private"}
+
+
+async def read(parts: Parts, call: Call) -> Response:
+    """The first artifact of that output."""
+    given = call.parameters
+    uri = await parts.store.read(artifact_uri, given["run_id"], given["node_id"], given["artifact_name"])
+    scheme = f"minio://{BUCKET}/"
+    if not uri.startswith(scheme):
+        return _missing()
+    path = await asyncio.to_thread(stored_path, parts.runs_dir, BUCKET, uri.removeprefix(scheme))
+    try:
+        content = await asyncio.to_thread(_open, path) if path else None
+    except OSError:
+        content = None
+    return StreamingResponse(_encoded(content), headers=HEADERS) if content else _missing()
+
+
+async def _encoded(content: IO[bytes]) -> AsyncIterator[bytes]:
+    with content:
+        yield b'{"data":"'
+        while chunk := await asyncio.to_thread(content.read, CHUNK_BYTES):
+            yield base64.b64encode(chunk)
+        yield b'"}'
+
+
+def _open(path: Path) -> IO[bytes]:
+    if not path.is_dir():
+        return path.open("rb")
+    packed: Any = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 - closed when it has been sent
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        archive.add(path, arcname=path.name)
+    packed.seek(0)
+    opened: IO[bytes] = packed
+    return opened
+
+
+def _missing() -> Response:
+    return upload_problem("artifact not found: <nil>", 404, as_text=True)
+
+
+ROUTES = (Route("GET", "/runs/{run_id}/nodes/{node_id}/artifacts/{artifact_name}:read", read),)
