@@ -149,6 +149,7 @@ def engine_settings(settings: Settings, data_dir: Path, *, host: str, port: int)
         run_timeout_seconds=settings.engine_run_timeout_seconds,
         installer_environment=installer_environment(),
         task_environment=passed_environment(settings.engine_pass_env),
+        package_urls=settings.engine_package_urls,
     )
 
 

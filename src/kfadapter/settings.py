@@ -89,12 +89,22 @@ class Settings(BaseSettings):
     engine_pass_env: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Names, separated by commas, of the service's own variables that tasks may see."
     )
+    engine_package_urls: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Addresses, separated by commas, below which packages may be fetched; none: nowhere."
+    )
 
-    @field_validator("engine_pass_env", mode="before")
+    @field_validator("engine_pass_env", "engine_package_urls", mode="before")
     @classmethod
     def _split_names(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(name.strip() for name in value.split(",") if name.strip())
+        return value
+
+    @field_validator("engine_package_urls")
+    @classmethod
+    def _check_prefixes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(each.startswith(("http://", "https://")) and each.split("://", 1)[1].strip("/") for each in value):
+            raise ValueError("must be addresses such as https://host/path/")
         return value
 
     @field_validator("kubeflow_url", "training_manager_url")

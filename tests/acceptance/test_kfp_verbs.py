@@ -37,7 +37,7 @@ PROGRAM = "from kfp.cli.__main__ import main; main()"
 NOT_DRIVEN = {"set_user_namespace": "asks no server; it writes a file in the home directory"}
 LOCAL_COMMANDS = {
     ("component", "build"): "builds a container image",
-    ("diagnose_me",): "inspects this machine and a cluster",
+    ("diagnose-me",): "inspects this machine and a cluster",
     ("dsl", "compile"): "compiles a file; asks no server",
 }
 

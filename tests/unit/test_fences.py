@@ -41,7 +41,7 @@ KEPT_TO = {
     "aiohttp": ("kubeflow", "training/training_manager"),
     "typer": ("cli",),
     "rich": ("cli",),
-    "httpx": ("cli", "client"),
+    "httpx": ("cli", "client", "engine/packages"),  # the engine fetches packages where a setting allows it
     "yaml": ("pipelines", "testing/kubeflow/packages"),
     "kfp": ("cli/demo/qoe/pipeline",),  # the source of the demo's pipeline; the service runs what it compiles to
 }

@@ -34,6 +34,14 @@ def test_our_variables_win(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.port == 6000
 
 
+def test_addresses_of_packages_are_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KFADAPTER_ENGINE_PACKAGE_URLS", "https://a/b/, http://localhost:80/")
+    assert load_settings().engine_package_urls == ("https://a/b/", "http://localhost:80/")
+    monkeypatch.setenv("KFADAPTER_ENGINE_PACKAGE_URLS", "a/b")
+    with pytest.raises(SettingsError, match="KFADAPTER_ENGINE_PACKAGE_URLS"):
+        load_settings()
+
+
 def test_options_win_over_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KFADAPTER_PORT", "6000")
     assert load_settings(port=0, host=None).port == 0

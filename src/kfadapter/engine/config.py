@@ -18,6 +18,7 @@ class EngineSettings:
         run_timeout_seconds: A run is ended after so long; 0: no limit.
         installer_environment: Variables for package installers only: index, certificates, proxies, PATH.
         task_environment: Variables of the service that tasks are allowed to see.
+        package_urls: Addresses below which packages may be fetched; none: no package is fetched.
     """
 
     data_dir: Path
@@ -28,3 +29,4 @@ class EngineSettings:
     run_timeout_seconds: float = 0.0
     installer_environment: Mapping[str, str] = field(default_factory=dict)
     task_environment: Mapping[str, str] = field(default_factory=dict)
+    package_urls: tuple[str, ...] = ()

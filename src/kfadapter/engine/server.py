@@ -11,6 +11,7 @@ from kfadapter.engine.config import EngineSettings
 from kfadapter.engine.firing import Firing
 from kfadapter.engine.http.app import App
 from kfadapter.engine.http.parts import Parts
+from kfadapter.engine.packages import Packages
 from kfadapter.engine.running.supervisor import Supervisor
 from kfadapter.engine.runs import Runs, Supervising
 from kfadapter.engine.store.database import Store
@@ -39,6 +40,7 @@ class EngineServer:
     ) -> None:
         self._settings = settings
         self._clock = clock or SystemClock()
+        self._packages = Packages(settings.package_urls)
         self._runs_dir = settings.data_dir.absolute() / RUNS
         self.store = Store(settings.data_dir / DATABASE)
         self.events = RunEvents(self.store, self._runs_dir, ended=lambda: self._firing.changed_elsewhere())
@@ -111,6 +113,7 @@ class EngineServer:
             clock=self._clock,
             runs=self._runs,
             runs_dir=self._runs_dir,
+            packages=self._packages,
             schedules_changed=self._firing.changed,
         )
         await self.store.write(default_experiment, parts.now())

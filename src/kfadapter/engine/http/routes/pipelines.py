@@ -1,17 +1,21 @@
 """Pipelines: create, get, list, change, delete."""
 
+import asyncio
+from posixpath import basename
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.responses import Response
 
 from kfadapter.engine.http.calls import Call, Route
-from kfadapter.engine.http.limits import NAMESPACE, PIPELINE_NAME, check_length, check_tags
+from kfadapter.engine.http.limits import NAMESPACE, PIPELINE_NAME, VERSION_NAME, check_length, check_tags
 from kfadapter.engine.http.parts import Parts
 from kfadapter.engine.protocol.answers import EMPTY, JSONAnswer
 from kfadapter.engine.protocol.faults import ApiError, invalid, layered, taken_for_internal
 from kfadapter.engine.protocol.messages import CREATE_PIPELINE_AND_VERSION, PIPELINE
 from kfadapter.engine.protocol.paging import read_list_query
 from kfadapter.engine.protocol.queries import LISTING
+from kfadapter.engine.protocol.templates import read_template
 from kfadapter.engine.protocol.wire import Scalar
 from kfadapter.engine.store.pipelines import (
     LISTABLE,
@@ -23,8 +27,7 @@ from kfadapter.engine.store.pipelines import (
     list_pipelines,
     update_pipeline,
 )
-
-URL_SCHEMES = ("http://", "https://", "ftp://", "gs://", "s3://", "file://")
+from kfadapter.engine.store.versions import NewVersion, create_pipeline_and_version
 
 
 async def create(parts: Parts, call: Call) -> Response:
@@ -44,12 +47,23 @@ async def create(parts: Parts, call: Call) -> Response:
 
 
 async def create_with_version(parts: Parts, call: Call) -> Response:
-    """A pipeline from an address. The engine fetches nothing: addresses lead into networks that are none of the
-    caller's business."""
+    """A pipeline with its first version, which is named like it, from an address (see engine/packages.py)."""
     message = await call.message(CREATE_PIPELINE_AND_VERSION)
-    url = message.get("pipeline_version", {}).get("package_url", {}).get("pipeline_url", "")
+    pipeline, version = message.get("pipeline", {}), message.get("pipeline_version", {})
+    url = version.get("package_url", {}).get("pipeline_url", "")
     with layered("Failed to create a pipeline"):
-        raise refused_url(url)
+        content = await parts.packages.fetch(url)
+        name = pipeline.get("name") or pipeline.get("display_name") or basename(urlsplit(url).path)
+        new = _new({**pipeline, "name": name})
+        _check_new(new, pipeline.get("namespace", ""))
+        first = NewVersion(
+            name=new.name, display_name=new.display_name, description=new.description, tags=version.get("tags", {})
+        )
+        check_tags(first.tags)
+        template = await asyncio.to_thread(read_template, content)
+        created = await parts.store.write(create_pipeline_and_version, new, first, template, parts.now())
+    await parts.runs.prepare(template)
+    return JSONAnswer(created)
 
 
 async def get(parts: Parts, call: Call) -> Response:
@@ -105,11 +119,12 @@ async def delete(parts: Parts, call: Call) -> Response:
     return EMPTY
 
 
-def refused_url(url: str) -> ApiError:
-    """Why nothing is fetched from an address."""
-    if not url.startswith(URL_SCHEMES):
-        return invalid(f"invalid pipeline spec URL: {url}")
-    return invalid("Pipeline URL validation failed")
+def _check_new(new: NewPipeline, namespace: str) -> None:
+    """The lengths of a pipeline that brings a version: its name must be one for a version too."""
+    check_length("Pipeline.Name", new.name, PIPELINE_NAME)
+    check_length("PipelineVersion.Name", new.name, VERSION_NAME)
+    check_length("Pipeline.DisplayName", new.display_name, VERSION_NAME)
+    check_length("Pipeline.Namespace", namespace, NAMESPACE)
 
 
 def _new(message: dict[str, Any]) -> NewPipeline:

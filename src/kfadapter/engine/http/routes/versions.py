@@ -1,19 +1,25 @@
 """Pipeline versions: get, list, change, delete. The pipeline's id in the path is not looked at, as on KFP."""
 
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
 from starlette.responses import Response
 
 from kfadapter.engine.http.calls import Call, Route
 from kfadapter.engine.http.limits import VERSION_NAME, check_length, check_tags
 from kfadapter.engine.http.parts import Parts
-from kfadapter.engine.http.routes.pipelines import refused_url
 from kfadapter.engine.protocol.answers import EMPTY, JSONAnswer
 from kfadapter.engine.protocol.faults import invalid, layered
 from kfadapter.engine.protocol.messages import PIPELINE_VERSION
 from kfadapter.engine.protocol.paging import read_list_query
 from kfadapter.engine.protocol.queries import LISTING
+from kfadapter.engine.protocol.templates import read_template
 from kfadapter.engine.store.pipelines import get_pipeline
 from kfadapter.engine.store.versions import (
     LISTABLE,
+    NewVersion,
+    create_version,
     delete_version,
     get_version,
     list_versions,
@@ -22,7 +28,7 @@ from kfadapter.engine.store.versions import (
 
 
 async def create(parts: Parts, call: Call) -> Response:
-    """A version from an address; the engine fetches nothing (see pipelines.create_with_version)."""
+    """A version from an address (see engine/packages.py)."""
     message = await call.message(PIPELINE_VERSION)
     if "package_url" not in message:
         raise invalid("Failed to create a pipeline version. Package URL is nil")
@@ -31,8 +37,14 @@ async def create(parts: Parts, call: Call) -> Response:
         raise invalid("Failed to create a pipeline version. Package URL is empty")
     if not message.get("pipeline_id"):
         raise invalid("Failed to create a pipeline version. Parent pipeline id is empty")
-    with layered("Failed to create a pipeline version"):
-        raise refused_url(url)
+    with layered("Failed to create a pipeline version. Check error stack"):
+        new = _new(message)
+        content = await parts.packages.fetch(url)
+        template = await asyncio.to_thread(read_template, content)
+        pipeline_id = call.parameters["pipeline_id"]
+        created = await parts.store.write(create_version, pipeline_id, new, template, parts.now())
+    await parts.runs.prepare(template)
+    return JSONAnswer(created)
 
 
 async def get(parts: Parts, call: Call) -> Response:
@@ -80,6 +92,24 @@ async def delete(parts: Parts, call: Call) -> Response:
     ):
         await parts.store.write(delete_version, version_id)
     return EMPTY
+
+
+def _new(message: Mapping[str, Any]) -> NewVersion:
+    name = message.get("name") or message.get("display_name") or ""
+    if not name:
+        raise invalid("name is required")
+    display_name = message.get("display_name") or name
+    check_length("PipelineVersion.Name", name, VERSION_NAME)
+    check_length("PipelineVersion.DisplayName", display_name, VERSION_NAME)
+    tags = message.get("tags", {})
+    check_tags(tags)
+    return NewVersion(
+        name=name,
+        display_name=display_name,
+        description=message.get("description", ""),
+        code_source_url=message.get("code_source_url", ""),
+        tags=tags,
+    )
 
 
 ROUTES = (
