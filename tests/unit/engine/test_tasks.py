@@ -271,3 +271,16 @@ async def test_there_are_no_pods(api: EngineApi) -> None:
         assert (answer.status_code, answer.headers["content-type"]) == (404, "text/plain; charset=utf-8")
         assert "there are no pods" in answer.text
         assert (await api.client.get(path)).status_code == 422
+
+
+@pytest.mark.parametrize("version", ["v1beta1", "v2beta1"])
+@pytest.mark.parametrize("node", [INNER, f"{INNER}-1"])
+async def test_a_log_is_read_by_its_node(api: EngineApi, run_id: str, node: str, version: str) -> None:
+    answer = await api.client.get(f"/apis/{version}/runs/{run_id}/nodes/{node}/log", params={"follow": "false"})
+    assert (answer.status_code, answer.text) == (200, "it worked\n")
+
+
+@pytest.mark.parametrize("node", [AFTER, f"{INNER}-7", "nobody", f"{ROOT}-0"])
+async def test_a_node_without_a_log_is_said_to_have_none(api: EngineApi, run_id: str, node: str) -> None:
+    answer = await api.client.get(f"/apis/v2beta1/runs/{run_id}/nodes/{node}/log")
+    assert (answer.status_code, "not found" in answer.json()["error_message"]) == (404, True)

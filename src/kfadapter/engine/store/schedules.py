@@ -41,11 +41,11 @@ class DueRun:
 
 
 def arm_new(connection: Connection, recurring_run_id: str) -> None:
-    """Let a new recurring run begin: at its start time, or now if it is not to catch up with the past."""
+    """Let a new recurring run begin at its start time. When that has passed, a run that is not to catch up starts
+    with the latest slot, as on KFP."""
     row = _row(connection, recurring_run_id)
     table = _timetable(row)
-    begins = max(table.start, row.created_at) if row.no_catchup else table.start
-    _point(connection, row, table, begins - 1 if table.is_one_off else begins, fired=0)
+    _point(connection, row, table, table.start - 1 if table.is_one_off else table.start, fired=0)
 
 
 def rearm(connection: Connection, recurring_run_id: str, now: int) -> None:

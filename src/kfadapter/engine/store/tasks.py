@@ -72,6 +72,15 @@ def artifact_uri(connection: Connection, run_id: str, node_id: str, name: str) -
     return ""
 
 
+def last_attempt(connection: Connection, run_id: str, node_id: str) -> str:
+    """The name of a task's attempt: the one named, or the last one of the task named; empty when there is no task."""
+    task_id = node_id.rpartition("-")[0]
+    found = task_documents_of(connection, run_id, [node_id, task_id])
+    if node_id in found:
+        return f"{node_id}-{found[node_id].get('attempt') or 0}"
+    return node_id if task_id in found else ""
+
+
 def task_documents(connection: Connection, run_id: str) -> list[Document]:
     """Everything known about a run's tasks, in the order they came up."""
     chosen = select(TASKS.c.document).where(TASKS.c.run_id == run_id).order_by(TASKS.c.place)

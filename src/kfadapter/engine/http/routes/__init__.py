@@ -4,7 +4,7 @@ from kfadapter.engine.http.calls import Route
 from kfadapter.engine.http.routes import (
     experiments,
     health,
-    nodeartifacts,
+    nodes,
     pipelines,
     recurringruns,
     runs,
@@ -28,7 +28,7 @@ def api_routes() -> tuple[Route, ...]:
         pipelines,
         experiments,
         tasks,
-        nodeartifacts,
+        nodes,
         runs,
         recurringruns,
     )
@@ -37,4 +37,4 @@ def api_routes() -> tuple[Route, ...]:
 
 def old_api_routes() -> tuple[Route, ...]:
     """The routes below `/apis/v1beta1`: what clients of v2beta1 still ask for there."""
-    return (*health.ROUTES, *sidelines.ROUTES)
+    return (*health.ROUTES, *sidelines.ROUTES, *nodes.ROUTES)

@@ -31,10 +31,19 @@ async def pod_log(parts: Parts, call: Call) -> Response:
         return plain("podname argument is required", 400)
     match = _POD_NAME.fullmatch(pod_name)
     run_id = await parts.store.read(run_of_task, match[1]) if match else ""
-    if not match or not run_id or call.text("runid") not in ("", run_id):
+    if not run_id or call.text("runid") not in ("", run_id):
         return plain(f"Could not get main container logs: pod {pod_name} not found", 404)
+    answer = await attempt_log(parts, run_id, pod_name)
+    return answer or plain(f"Could not get main container logs: {pod_name} has no log", 404)
+
+
+async def attempt_log(parts: Parts, run_id: str, pod_name: str) -> Response | None:
+    """The log of an attempt of a task that is known; None when there is none."""
+    match = _POD_NAME.fullmatch(pod_name)
+    if match is None:
+        return None
     path = parts.runs_dir / run_id / SHOWN_FOLDER / match[1] / f"attempt-{match[2]}" / "log.txt"
-    return await _file(path, TEXT_TYPE) or plain(f"Could not get main container logs: {pod_name} has no log", 404)
+    return await _file(path, TEXT_TYPE)
 
 
 async def pod(parts: Parts, call: Call) -> Response:
