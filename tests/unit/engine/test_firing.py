@@ -11,7 +11,8 @@ import pytest
 
 from kfadapter.engine.config import EngineSettings
 from kfadapter.engine.server import EngineServer
-from kfadapter.testing.clock import ManualClock
+from kfadapter.engine.store.recurring import NewRecurringRun, create_recurring_run
+from kfadapter.testing.clock import START, ManualClock
 from support.engine_api import PIPELINES, EngineApi, predicates, spec
 from support.scripted_supervisor import ScriptedSupervisor
 
@@ -334,12 +335,24 @@ async def test_a_time_that_has_passed_is_caught_up_or_ends_with_one_run(rig: Rig
     await rig.expect("1970-01-01T10:01", "1970-01-01T10:02", "1970-01-01T10:02")
 
 
+def a_thousand(connection: Any, experiment_id: str) -> None:
+    for number in range(1000):
+        new = NewRecurringRun(
+            display_name=f"number {number}",
+            experiment_id=experiment_id,
+            max_concurrency=1,
+            is_enabled=True,
+            created_at=int(START.timestamp()),
+            trigger={"cron_schedule": {"cron": "0 0 0 1 * *"}},
+        )
+        create_recurring_run(connection, new)
+
+
 async def test_a_thousand_schedules_cost_little(rig: Rig) -> None:
     """The loop asks for the next moment once, and all that is due at a moment is started."""
-    server = rig.server
-    assert server is not None
-    for number in range(1000):
-        await rig.recurring(display_name=f"number {number}", trigger={"cron_schedule": {"cron": "0 0 0 1 * *"}})
+    assert rig.server is not None
+    experiment_id = (await rig.api.get("/experiments"))["experiments"][0]["experiment_id"]
+    await rig.server.store.write(a_thousand, experiment_id)
     await rig.recurring()
     began = asyncio.get_running_loop().time()
     await rig.advance(HOUR)
