@@ -53,8 +53,9 @@ class Firing:
 
     def changed_elsewhere(self) -> None:
         """Look again; for callers in threads."""
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._news.set)
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
+                self._loop.call_soon_threadsafe(self._news.set)
 
     async def _fire_forever(self) -> None:
         while True:

@@ -1,6 +1,8 @@
 """Recurring runs fire: at their time, once, whatever stops or jumps in between."""
 
 import asyncio
+import contextlib
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -244,6 +246,51 @@ async def test_a_run_that_was_stored_and_not_started_is_started_after_a_restart_
     await rig.start()
     await rig.expect("01:00")
     assert [order.run_id for order in rig.supervisor.submitted] == [run_id]
+
+
+async def test_two_engines_on_the_same_store_make_one_run_of_a_slot(rig: Rig) -> None:
+    other = Rig(rig.data_dir)
+    other.clock = rig.clock
+    await other.start()
+    await rig.recurring(max_concurrency="10")
+    await other.api.post(f"/recurringruns/{await rig.recurring({}, mode='DISABLE')}:enable")
+    await rig.clock.sleeping(2)
+    for _ in range(3):
+        await rig.settled()
+        rig.clock.advance(HOUR)
+        await rig.clock.sleeping(2)
+    expected = ["00:00", "01:00", "02:00", "03:00"]
+    await eventually(rig.slots, expected)
+    await rig.settled()
+    await other.settled()
+    assert await rig.slots() == expected
+    started = [order.run_id for each in (rig, other) for order in each.supervisor.submitted]
+    assert sorted(started) == sorted(run["run_id"] for run in await rig.runs())
+    await other.stop()
+
+
+async def test_a_run_that_cannot_be_started_says_so_and_the_next_slot_has_its_turn(rig: Rig) -> None:
+    await rig.recurring()
+    rig.supervisor.failure = OSError("no space left on device")
+    await rig.advance(HOUR)
+    await rig.expect("01:00")
+    assert [run["state"] for run in await rig.runs()] == ["FAILED"]
+    rig.supervisor.failure = None
+    await rig.advance(HOUR)
+    await rig.expect("01:00", "02:00")
+    assert len(rig.supervisor.submitted) == 1
+
+
+async def test_recurring_runs_of_an_older_store_begin_now(rig: Rig) -> None:
+    await rig.recurring(max_concurrency="10")
+    await rig.stop()
+    with contextlib.closing(sqlite3.connect(rig.data_dir / "engine.sqlite")) as connection, connection:
+        connection.execute("DROP TABLE schedules")
+    rig.clock.advance(10 * HOUR)
+    await rig.start()
+    await rig.expect()
+    await rig.advance(HOUR)
+    await rig.expect("11:00")
 
 
 async def test_a_deleted_one_does_not_fire_and_its_runs_stay(rig: Rig) -> None:
