@@ -160,6 +160,15 @@ async def test_without_catching_up_only_the_latest_slot_follows_a_long_run(rig: 
     await rig.expect("01:00", "03:00")
 
 
+async def test_a_clock_that_jumps_ahead_starts_the_latest_slot_or_all_of_them(rig: Rig) -> None:
+    await rig.recurring(no_catchup=True, max_concurrency="10")
+    await rig.advance(5.5 * HOUR)
+    await rig.expect("05:00")
+    await rig.recurring(max_concurrency="10")
+    await rig.advance(2 * HOUR)
+    await rig.expect("05:00", "06:30", "07:00", "07:30")
+
+
 async def test_a_disabled_one_does_not_fire_and_never_makes_up_for_that_time(rig: Rig) -> None:
     recurring_run_id = await rig.recurring(max_concurrency="10")
     await rig.api.post(f"/recurringruns/{recurring_run_id}:disable")
