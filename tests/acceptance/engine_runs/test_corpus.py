@@ -1,0 +1,54 @@
+"""Every pipeline of the corpus ends as it is expected to: its state, its tasks' states, its outputs."""
+
+import asyncio
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from support.corpus import CORPUS, Case, cases, differences, topics
+
+FEWEST_PIPELINES = 60
+
+
+@pytest.mark.parametrize("topic", topics())
+async def test_pipelines_end_as_expected(start: Any, topic: str) -> None:
+    engine = await start(task_slots=3)
+    found = await asyncio.gather(*(run(engine, case) for case in cases(f"{topic}/")))
+    assert not [one for several in found for one in several]
+
+
+async def run(engine: Any, case: Case) -> list[str]:
+    """Run a case to its end: what differs."""
+    spec, platform = case.documents
+    run_id, end = await engine.run(spec, platform_spec=platform, parameters=case.given, display_name=case.name)
+    tasks = engine.rows.tasks(run_id)
+    root = tasks.pop("root")
+    facts = {
+        "run_id": run_id,
+        "display_name": case.name,
+        "job": root["display_name"],
+        "pipeline_root": str(engine.directory(run_id)),
+        **{f"task_id:{path}": row["task_id"] for path, row in tasks.items()},
+        "created_at": order_time(engine, run_id),
+    }
+    return differences(case, end, tasks, facts)
+
+
+def order_time(engine: Any, run_id: str) -> str:
+    """When the run was created, as its order says."""
+    import json
+
+    return str(json.loads((engine.directory(run_id) / "run.json").read_text())["created_at"])
+
+
+def test_the_corpus_is_large_and_covers_every_topic() -> None:
+    names = {case.name.partition("#")[0] for case in cases()}
+    assert len(names) >= FEWEST_PIPELINES
+    assert {f"{name}.yaml" for name in names} == {str(path.relative_to(CORPUS)) for topic in topics() for path in (CORPUS / topic).glob("*.yaml")}
+
+
+def test_the_compiled_files_are_what_the_sources_compile_to() -> None:
+    done = subprocess.run([sys.executable, str(CORPUS / "build.py"), "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
