@@ -81,7 +81,7 @@ def _compared(
     states = {path: row.get("state", "PENDING") for path, row in tasks.items()}
     yield "the states", _unusual(states), _expected_states(case)
     if "tasks" in case.expected:
-        yield "the number of tasks", len(states) + 1, case.expected["tasks"]
+        yield "the number of tasks", len(states), case.expected["tasks"]
 
 
 def _unusual(states: Mapping[str, str]) -> dict[str, str]:

@@ -15,7 +15,7 @@ class Expectation:
         artifacts: The root's output artifacts: by name, a list of what is expected of each (type, metadata, text, uri).
         failed: Paths of the tasks that fail, beside the DAGs around them.
         skipped: Paths of the tasks that are skipped.
-        tasks: Number of tasks that there are, or None when nobody counts.
+        tasks: Number of tasks that there are at all levels, the root not counted, or None when nobody counts.
         error: Part of the run's error message.
         oracle: Whether kfp.local is right about it; otherwise why not.
     """
@@ -31,7 +31,7 @@ class Expectation:
     oracle: bool | str
 
     def to_json(self) -> dict[str, Any]:
-        return {name: value for name, value in asdict(self).items() if value not in (None, "", [], {}, True)}
+        return {name: value for name, value in asdict(self).items() if value is not None and value is not True and value not in ("", [], {})}
 
 
 def expect(

@@ -107,7 +107,7 @@ def loops_in_loops() -> str:
     return show(value=Collected(said.output)).output
 
 
-@expect(outputs={"Output": '[["s1/0.5/1", "s1/0.5/2"], ["s2/2.0/3"]]'}, oracle="sub-variables of loops in loops fail in it")
+@expect(outputs={"Output": '[["s1/0.5/1", "s1/0.5/2"], ["s2/2/3"]]'}, oracle="sub-variables of loops in loops fail in it")
 @dsl.pipeline
 def loop_over_fields_of_items() -> str:
     with dsl.ParallelFor(cells().output) as cell:

@@ -55,13 +55,13 @@ def read_twice(data: Input[Dataset]) -> str:
     return say(text=f"{first.output} {first.output}").output
 
 
-@expect(given={"name": "ada"}, outputs={"Output": "hello, ada"}, tasks=3)
+@expect(given={"name": "ada"}, outputs={"Output": "hello, ada"}, tasks=2)
 @dsl.pipeline
 def a_pipeline_with_a_default(name: str) -> str:
     return greet(name=name).output
 
 
-@expect(outputs={"Output": "hello, hi, ada"}, tasks=5)
+@expect(outputs={"Output": "hello, hi, ada"}, tasks=4)
 @dsl.pipeline
 def a_pipeline_feeds_a_pipeline() -> str:
     return greet(name=greet(name="ada", greeting="hi").output).output
@@ -123,7 +123,7 @@ def failing_inside() -> str:
     return fail(text="inside").after(first).output
 
 
-@expect(failed="failing-inside.fail", skipped="say", error="inside", tasks=5)
+@expect(failed="failing-inside.fail", skipped="say", error="inside", tasks=4)
 @dsl.pipeline
 def a_nested_pipeline_fails() -> str:
     return say(text=failing_inside().output).output
@@ -139,7 +139,7 @@ def level_two(number: int) -> int:
     return add(one=level_three(number=number).output, other=10).output
 
 
-@expect(outputs={"Output": 111}, tasks=6)
+@expect(outputs={"Output": 111}, tasks=5)
 @dsl.pipeline
 def three_levels() -> int:
     return level_two(number=count(number=1).output).output

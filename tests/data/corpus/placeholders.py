@@ -94,13 +94,13 @@ command_line = components.load_component_from_file(str(HERE / "components" / "co
 @expect(given={"name": "it's ü"}, outputs={"Output": 'name=it\'s ü;|untitled|{"whole":1}'}, oracle="nobody knows")
 @dsl.pipeline
 def command_lines_are_put_together(name: str, title: str = None) -> str:
-    return command_line(name=name, title=title, table={"whole": 1}).output
+    return command_line(name=name, title=title, table={"whole": 1}).outputs["words"]
 
 
 @expect(outputs={"Output": 'name=x;|untitled|{"whole":1}'}, oracle="nobody knows")
 @dsl.pipeline
 def command_lines_leave_out_what_is_absent() -> str:
-    return command_line(name="x", table={"whole": 1}).output
+    return command_line(name="x", table={"whole": 1}).outputs["words"]
 
 
 @expect(outputs={"Output": "{{$.unknown}} {{$.inputs.parameters['nobody']}}"}, oracle="it refuses what it does not know")

@@ -5,6 +5,7 @@ Grammar, loosest binding first: `||`, `&&`, comparison (`== != < <= > >=`), `!`,
 """
 
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,8 +19,8 @@ TOKEN = re.compile(
     r"|(?P<operator>\|\||&&|==|!=|<=|>=|[<>!()\[\].\-]))",
     re.DOTALL,
 )
-ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-ESCAPED = {"n": "\n", "t": "\t", "r": "\r"}
+ESCAPE = re.compile(r"\\(?:[xX](?P<x>[0-9a-fA-F]{2})|u(?P<u>[0-9a-fA-F]{4})|U(?P<U>[0-9a-fA-F]{8})|(?P<o>[0-3][0-7]{2})|(?P<c>.))", re.DOTALL)
+ESCAPED = {**dict(zip("abfnrtv", "\a\b\f\n\r\t\v", strict=True)), **{one: one for one in "\\?\"'`"}}
 COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     "==": lambda left, right: bool(left == right),
     "!=": lambda left, right: bool(left != right),
@@ -127,12 +128,22 @@ class _Parser:
             literal: Value = _number(text)
             return lambda _: literal
         if kind == "string":
-            unquoted = ESCAPE.sub(lambda match: ESCAPED.get(match[1], match[1]), text[1:-1])
+            unquoted = ESCAPE.sub(self._escaped, text[1:-1])
             return lambda _: unquoted
         if kind == "name":
             return self._named(text)
         self._position -= 1
         raise self._unexpected()
+
+    def _escaped(self, match: re.Match[str]) -> str:
+        if character := match["c"]:
+            if character in ESCAPED:
+                return ESCAPED[character]
+            raise ConditionError(f"condition {self._expression!r}: {match[0]!r} is not a character")
+        code = int(match["o"], 8) if match["o"] else int(match["x"] or match["u"] or match["U"], 16)
+        if code > sys.maxunicode:
+            raise ConditionError(f"condition {self._expression!r}: {match[0]!r} is not a character")
+        return chr(code)
 
     def _named(self, name: str) -> Node:
         if name in ("true", "false"):

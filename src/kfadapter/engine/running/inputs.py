@@ -11,6 +11,8 @@ from kfadapter.errors import EngineError
 
 SELECTOR = re.compile(r"""^parseJson\(string_value\)\[["'](.*)["']\]$""", re.DOTALL)
 
+LOOP_ITEM = re.compile(r"(?:^|-)loop-item(?:-param-\d+)?(?:-subvar-(?P<field>.+))?$")
+
 Outputs = Callable[[str], Values]
 FinalStatus = Callable[[str], Mapping[str, Any]]
 
@@ -27,6 +29,7 @@ class InputResolver:
         outputs: The outputs of a task of this DAG, by its name; empty when it has none.
         final_status: How a task of this DAG ended, by its name, as `PipelineTaskFinalStatus`.
         names: The plain placeholders of a task, by its name.
+        loop_item: The item, or a field of it, of a loop around this DAG, by the compiler's name for it; or None.
     """
 
     def __init__(
@@ -35,11 +38,13 @@ class InputResolver:
         outputs: Outputs,
         final_status: FinalStatus,
         names: Callable[[str], Mapping[str, str]],
+        loop_item: Callable[[str], Any] = lambda _: None,
     ) -> None:
         self._given = given
         self._outputs = outputs
         self._final_status = final_status
         self._names = names
+        self._loop_item = loop_item
 
     def resolve(self, task: Task, component: Component) -> Values:
         """Everything that goes into a task: what is bound, selected, filled in, defaulted, and of its declared type.
@@ -60,7 +65,7 @@ class InputResolver:
 
     def _parameter(self, source: Mapping[str, Any]) -> Any:
         if "componentInputParameter" in source:
-            return self._given.parameters.get(source["componentInputParameter"])
+            return self._component_input(source["componentInputParameter"])
         if "taskOutputParameter" in source:
             reference = source["taskOutputParameter"]
             return self._outputs(reference["producerTask"]).parameters.get(reference["outputParameterKey"])
@@ -70,6 +75,11 @@ class InputResolver:
         if "runtimeParameter" in runtime:
             return self._given.parameters.get(runtime["runtimeParameter"])
         return integral(_constant(runtime))
+
+    def _component_input(self, name: str) -> Any:
+        """An input of the DAG. The compiler forgets to hand loop items down to f-strings: those are found around it."""
+        found = self._given.parameters.get(name)
+        return self._loop_item(name) if found is None and LOOP_ITEM.search(name) else found
 
     def _artifact(self, source: Mapping[str, Any]) -> list[Artifact] | None:
         if "taskOutputArtifact" in source:
@@ -111,8 +121,10 @@ def _complete(values: Mapping[str, Any], task: Task | None, component: Component
 
 
 def _is_item(task: Task, name: str) -> bool:
-    """Whether this input is a loop's item, which only the iterations get."""
-    return name in (task.parameter_iterator.get("itemInput"), task.artifact_iterator.get("itemInput"))
+    """Whether this input is the item of this loop or of one inside, which only the iterations get."""
+    if name in (task.parameter_iterator.get("itemInput"), task.artifact_iterator.get("itemInput")):
+        return True
+    return LOOP_ITEM.search(str(task.parameters.get(name, {}).get("componentInputParameter", ""))) is not None
 
 
 def _constant(runtime: Mapping[str, Any]) -> Any:

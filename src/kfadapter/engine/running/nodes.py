@@ -148,6 +148,19 @@ def walk(node: Node) -> list[Node]:
     return found
 
 
+def loop_item(node: Node | None, name: str) -> Any:
+    """The item of a loop that a node is in, or with `-subvar-FIELD` a field of it; None when there is none."""
+    wanted, _, field_name = name.partition("-subvar-")
+    while node is not None:
+        if node.parent is not None and node.parent.loop and node.parent.task:
+            item = str(node.parent.task.parameter_iterator.get("itemInput", ""))
+            if item in (wanted, f"pipelinechannel--{wanted}"):
+                value = node.inputs.parameters.get(item)
+                return value if not field_name else value.get(field_name) if isinstance(value, Mapping) else None
+        node = node.parent
+    return None
+
+
 def job_name(pipeline_name: str, run_id: str) -> str:
     """What a cluster would call the run's workflow: the pipeline's name and five more characters."""
     return f"{pipeline_name}-{run_id.replace('-', '')[:5]}"

@@ -25,10 +25,11 @@ from kfadapter.engine.running.nodes import (
     Scope,
     State,
     final_status,
+    loop_item,
     walk,
 )
 from kfadapter.engine.running.tree import Tree
-from kfadapter.engine.running.values import Placeholders, Values
+from kfadapter.engine.running.values import Placeholders, Values, integral
 from kfadapter.errors import EngineError
 
 
@@ -192,7 +193,7 @@ class Scheduler:
             return self._fail(node, Code.INVALID, "the importer has no address to import from")
         name = next(iter(node.component.output_artifacts), "artifact")
         type_ = dict(importer.get("typeSchema") or {})
-        metadata = placeholders.fill(importer.get("metadata") or {})
+        metadata = integral(placeholders.fill(importer.get("metadata") or {}))
         node.outputs = Values(artifacts={name: [{"name": name, "type": type_, "uri": uri, "metadata": metadata}]})
         return self._end(node, State.SUCCEEDED)
 
@@ -266,6 +267,7 @@ class Scheduler:
             lambda name: scope.nodes[name].outputs,
             lambda name: final_status(scope.nodes[name], self._tree.job),
             lambda name: self._tree.names(scope.nodes[name]),
+            lambda name: loop_item(scope.owner, name),
         )
 
     # Ending

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kfadapter.engine.running.command_lines import command_words
 from kfadapter.engine.running.commands import CompiledCommand, executor_module
 from kfadapter.engine.running.environments import Environment, EnvironmentSpec, EnvironmentStore
 from kfadapter.engine.running.executor_io import (
@@ -192,7 +193,7 @@ class Attempt:
     def _start(self, environment: Environment, given: Mapping[str, Any]) -> tuple[list[str], dict[str, str]]:
         placeholders = Placeholders(self._order.names, self._order.inputs, given)
         words = (*self._order.command.command, *self._order.arguments)
-        argv = [str(placeholders.fill(word)) for word in words]
+        argv = command_words(words, self._order.inputs, placeholders)
         variables = {name: str(placeholders.fill(value)) for name, value in self._order.variables.items()}
         if not argv:
             raise OSError(0, "its component has no command")

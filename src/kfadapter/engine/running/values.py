@@ -171,7 +171,7 @@ class Placeholders:
         if isinstance(value, str):
             return PLACEHOLDER.sub(self._replace, value) if "{{$" in value else value
         if isinstance(value, Mapping):
-            return {key: self.fill(item) for key, item in value.items()}
+            return {self.fill(key): self.fill(item) for key, item in value.items()}
         if isinstance(value, list):
             return [self.fill(item) for item in value]
         return value
