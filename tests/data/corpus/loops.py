@@ -61,7 +61,7 @@ def loop_hands_on_whole_items() -> str:
 
 
 @expect(given={"items": ["x", "y"]}, outputs={"Output": "x+y"})
-@expect(given={"items": []}, outputs={"Output": ""})
+@expect(given={"items": []}, outputs={"Output": ""}, oracle="it forgets loops over nothing")
 @expect(given={"items": '["from", "text"]'}, outputs={"Output": "from+text"}, oracle="it does not read texts as lists")
 @expect(given={}, outputs={"Output": "d"})
 @dsl.pipeline
@@ -81,7 +81,7 @@ def loop_over_fields_of_an_argument(items: List[dict]) -> int:
 
 
 @expect(given={"until": 12}, outputs={"Output": 66}, tasks=27, oracle="ints become floats in it")
-@expect(given={"until": 0}, outputs={"Output": 0}, tasks=3)
+@expect(given={"until": 0}, outputs={"Output": 0}, tasks=3, oracle="it forgets loops over nothing")
 @dsl.pipeline
 def loop_over_an_output(until: int) -> int:
     with dsl.ParallelFor(numbers(until=until).output, parallelism=3) as number:
@@ -214,7 +214,7 @@ def a_loop_in_a_branch(deep: bool) -> str:
     return say(text="end").output
 
 
-@expect(outputs={"Output": "before-a,before-b"})
+@expect(outputs={"Output": "before-a,before-b"}, oracle="it takes one value for the other")
 @dsl.pipeline
 def a_loop_uses_what_was_made_before() -> str:
     before = say(text="before")

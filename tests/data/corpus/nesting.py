@@ -76,34 +76,34 @@ def parameters_and_artifacts_come_out() -> NamedTuple("Outputs", [("text", str),
     return Outputs(text=made.outputs["text"], model=made.outputs["model"], model_text=again.output)
 
 
-@expect(outputs={"Output": "t t"})
+@expect(outputs={"Output": "t t"}, oracle="artifacts do not reach nested pipelines in it")
 @dsl.pipeline
 def artifacts_go_in() -> str:
     return read_twice(data=write(text="t").outputs["data"]).output
 
 
-@expect(outputs={"Output": "None None None"})
-@expect(given={"text": "t"}, outputs={"Output": "'t' None None"})
-@expect(given={"text": None, "number": 3}, outputs={"Output": "None 3 None"})
+@expect(outputs={"Output": "None None None"}, oracle="an optional input without a value crashes it")
+@expect(given={"text": "t"}, outputs={"Output": "'t' None None"}, oracle="an optional input without a value crashes it")
+@expect(given={"text": None, "number": 3}, outputs={"Output": "None 3 None"}, oracle="an optional input without a value crashes it")
 @dsl.pipeline
 def optional_inputs(text: Optional[str] = None, number: Optional[int] = None) -> str:
     return maybe(text=text, number=number).output
 
 
-@expect(outputs={"Output": "None None None"})
-@expect(given={"text": "t"}, outputs={"Output": "'t' None None"})
+@expect(outputs={"Output": "None None None"}, oracle="an optional input without a value crashes it")
+@expect(given={"text": "t"}, outputs={"Output": "'t' None None"}, oracle="an optional input without a value crashes it")
 @dsl.pipeline
 def optional_inputs_of_a_nested_pipeline(text: Optional[str] = None) -> str:
     return pass_on(text=text).output
 
 
-@expect(outputs={"Output": "None 5 None"})
+@expect(outputs={"Output": "None 5 None"}, oracle="an optional input without a value crashes it")
 @dsl.pipeline
 def nothing_is_handed_to_a_nested_pipeline() -> str:
     return pass_on(number=5).output
 
 
-@expect(outputs={"Output": "ABC 3"})
+@expect(outputs={"Output": "ABC 3"}, oracle="ints become floats in it")
 @dsl.pipeline
 def named_outputs() -> str:
     made = pair(text="abc")
