@@ -1,6 +1,6 @@
 """kfp.local as an oracle: runs pipelines one after the other and says what came out. A program, not to be imported.
 
-Reads a JSON list of {name, spec, parameters} from its standard input, and writes a line {name, state, outputs} for each.
+Reads a JSON list of {name, spec, parameters} from its standard input, writes a line {name, state, outputs} for each.
 What compiled commands would install is there already and is taken out of them: nothing is ever installed.
 """
 

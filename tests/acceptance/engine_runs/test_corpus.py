@@ -1,6 +1,7 @@
 """Every pipeline of the corpus ends as it is expected to: its state, its tasks' states, its outputs."""
 
 import asyncio
+import json
 import subprocess
 import sys
 from typing import Any
@@ -45,15 +46,15 @@ async def run(engine: Any, case: Case) -> list[str]:
 
 def order_time(engine: Any, run_id: str) -> str:
     """When the run was created, as its order says."""
-    import json
-
     return str(json.loads((engine.directory(run_id) / "run.json").read_text())["order"]["created_at"])
 
 
 def test_the_corpus_is_large_and_covers_every_topic() -> None:
     names = {case.name.partition("#")[0] for case in cases()}
     assert len(names) >= FEWEST_PIPELINES
-    assert {f"{name}.yaml" for name in names} == {str(path.relative_to(CORPUS)) for topic in topics() for path in (CORPUS / topic).glob("*.yaml")}
+    assert {f"{name}.yaml" for name in names} == {
+        str(path.relative_to(CORPUS)) for topic in topics() for path in (CORPUS / topic).glob("*.yaml")
+    }
 
 
 def test_the_compiled_files_are_what_the_sources_compile_to() -> None:

@@ -48,7 +48,11 @@ def ask(interpreter: Path, portion: Sequence[Case]) -> list[dict[str, Any]]:
         capture_output=True,
         text=True,
         timeout=PATIENCE_SECONDS,
-        env={"PATH": f"{interpreter.parent}:{os.environ['PATH']}", "PYTHONPATH": str(SOURCES), "HOME": str(interpreter.parents[1])},
+        env={
+            "PATH": f"{interpreter.parent}:{os.environ['PATH']}",
+            "PYTHONPATH": str(SOURCES),
+            "HOME": str(interpreter.parents[1]),
+        },
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return [json.loads(line) for line in done.stdout.splitlines()]
@@ -59,7 +63,11 @@ def expected(case: Case, answer: dict[str, Any]) -> dict[str, Any]:
     wanted: dict[str, Any] = dict(case.outputs({}))
     for name, several in case.expected.get("artifacts", {}).items():
         given = answer["outputs"].get(name)
-        same = [{**found, **one} for found, one in zip(given if isinstance(given, list) else [given], several, strict=False) if found]
+        same = [
+            {**found, **one}
+            for found, one in zip(given if isinstance(given, list) else [given], several, strict=False)
+            if found
+        ]
         wanted[name] = same if isinstance(given, list) else next(iter(same), None)
     return wanted
 

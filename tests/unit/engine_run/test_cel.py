@@ -72,3 +72,21 @@ def test_other_expressions_are_refused(expression: str) -> None:
 def test_values_that_do_not_fit_fail_with_the_expression(expression: str, values: dict[str, Any]) -> None:
     with pytest.raises(ConditionError, match="condition"):
         parse(expression)(values)
+
+
+@pytest.mark.parametrize(
+    ("text", "meaning"),
+    [
+        (r"'a\'b'", "a'b"),
+        (r"'a\\b'", "a\\b"),
+        (r"'\n\t\x41\u00fc\U0001F600\101'", "\n\tA\u00fc\U0001f600A"),
+    ],
+)
+def test_escapes_mean_what_they_mean_in_cel(text: str, meaning: str) -> None:
+    assert parse(f"inputs.parameter_values['x'] == {text}")({"x": meaning})
+
+
+@pytest.mark.parametrize("text", [r"'back\slash'", r"'\xZZ'", r"'\U00110000'"])
+def test_an_escape_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ConditionError, match="is not a character"):
+        parse(f"inputs.parameter_values['x'] == {text}")

@@ -19,7 +19,10 @@ TOKEN = re.compile(
     r"|(?P<operator>\|\||&&|==|!=|<=|>=|[<>!()\[\].\-]))",
     re.DOTALL,
 )
-ESCAPE = re.compile(r"\\(?:[xX](?P<x>[0-9a-fA-F]{2})|u(?P<u>[0-9a-fA-F]{4})|U(?P<U>[0-9a-fA-F]{8})|(?P<o>[0-3][0-7]{2})|(?P<c>.))", re.DOTALL)
+ESCAPE = re.compile(
+    r"\\(?:[xX](?P<x>[0-9a-fA-F]{2})|u(?P<u>[0-9a-fA-F]{4})|U(?P<U>[0-9a-fA-F]{8})|(?P<o>[0-3][0-7]{2})|(?P<c>.))",
+    re.DOTALL,
+)
 ESCAPED = {**dict(zip("abfnrtv", "\a\b\f\n\r\t\v", strict=True)), **{one: one for one in "\\?\"'`"}}
 COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     "==": lambda left, right: bool(left == right),
