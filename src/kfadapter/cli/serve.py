@@ -56,10 +56,11 @@ def run_engine(*, host: str | None, port: int | None, data_dir: Path | None) -> 
 
 async def _serve(settings: Settings, listener: socket.socket) -> int:
     configure_logs(settings.log_level, settings.log_format)
+    stopped = _stop_signal()
     async with open_service(settings) as service:
         server = HTTPServer(create_app(service))
         print(f"kfadapter is ready at {address(listener)}", flush=True)
-        return await _until_stopped(server, listener, service.loops.broken())
+        return await _until_stopped(server, listener, stopped, service.loops.broken())
 
 
 async def _serve_engine(settings: EngineSettings) -> int:
@@ -72,9 +73,10 @@ async def _serve_engine(settings: EngineSettings) -> int:
     return 0
 
 
-async def _until_stopped(server: HTTPServer, listener: socket.socket, broken: Coroutine[None, None, str]) -> int:
+async def _until_stopped(
+    server: HTTPServer, listener: socket.socket, stopped: asyncio.Event, broken: Coroutine[None, None, str]
+) -> int:
     """Serve until a signal asks to stop (0), or a background loop has died (1)."""
-    stopped = _stop_signal()
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="http")
     watching = asyncio.create_task(broken, name="loops")
     waiting = asyncio.create_task(stopped.wait(), name="signal")
