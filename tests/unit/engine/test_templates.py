@@ -47,6 +47,7 @@ def tarred(**members: bytes) -> bytes:
         ("p.tar.gz", tarred(readme__txt=b"x", pipeline__yaml=HELLO)),
         ("p.tgz", tarred(other__yml=HELLO)),
     ],
+    ids=[str(number) for number in range(7)],
 )
 def test_files_are_opened_by_name_first_and_then_by_content(name: str, content: bytes) -> None:
     assert open_file(name, content) == HELLO
@@ -67,6 +68,7 @@ def test_files_are_opened_by_name_first_and_then_by_content(name: str, content: 
         ("p.zip", zipped(pipeline__yaml=b"#" * (FILE_LIMIT_BYTES + 1))),
         ("p.tar.gz", tarred(pipeline__yaml=b"#" * (FILE_LIMIT_BYTES + 1))),
     ],
+    ids=[str(number) for number in range(11)],
 )
 def test_other_files_are_not_opened(name: str, content: bytes) -> None:
     with pytest.raises(UnreadableFile):
