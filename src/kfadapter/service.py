@@ -9,6 +9,7 @@ from pathlib import Path
 import structlog
 
 from kfadapter.clock import Clock, SystemClock
+from kfadapter.database.transactions import Transactions
 from kfadapter.engine.config import EngineSettings
 from kfadapter.errors import SettingsError
 from kfadapter.kubeflow.client import Kubeflow
@@ -41,6 +42,7 @@ class Service:
     kubeflow: Kubeflow
     pipeline_names: PipelineNames
     publisher: Publisher
+    database: Transactions
     ledger: Ledger
     launcher: Launcher
     executor: Executor
@@ -88,14 +90,15 @@ async def open_service(settings: Settings, *, clock: Clock | None = None) -> Asy
 
     Raises:
         SettingsError: The data directory cannot be used.
-        LedgerError: The ledger cannot be opened.
+        DatabaseError: The database cannot be opened.
         EngineError: The embedded engine cannot start.
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         stack.enter_context(_data_dir(settings))
-        ledger = await asyncio.to_thread(Ledger.open, settings.ledger_url, policy=_notify_policy(settings))
-        stack.push_async_callback(asyncio.to_thread, ledger.close)
+        database = await asyncio.to_thread(Transactions.open, settings.ledger_url)
+        stack.push_async_callback(asyncio.to_thread, database.close)
+        ledger = Ledger(database, policy=_notify_policy(settings))
         loops = Loops()
         kubeflow_url = settings.kubeflow_base_url
         if kubeflow_url is None:
@@ -108,7 +111,7 @@ async def open_service(settings: Settings, *, clock: Clock | None = None) -> Asy
                 clock=clock,
             )
         )
-        service = _assembled(settings, clock, kubeflow, ledger, loops)
+        service = _assembled(settings, clock, kubeflow, database, ledger, loops)
         await stack.enter_async_context(_running(service))
         yield service
 
@@ -121,7 +124,9 @@ def _notify_policy(settings: Settings) -> NotifyPolicy:
     )
 
 
-def _assembled(settings: Settings, clock: Clock, kubeflow: Kubeflow, ledger: Ledger, loops: "Loops") -> Service:
+def _assembled(
+    settings: Settings, clock: Clock, kubeflow: Kubeflow, database: Transactions, ledger: Ledger, loops: "Loops"
+) -> Service:
     answer_seconds = settings.request_timeout_seconds * ANSWER_SHARE
     launcher = Launcher(kubeflow.runs, ledger, clock, answer_seconds=answer_seconds)
     return Service(
@@ -130,6 +135,7 @@ def _assembled(settings: Settings, clock: Clock, kubeflow: Kubeflow, ledger: Led
         kubeflow=kubeflow,
         pipeline_names=PipelineNames(kubeflow, clock),
         publisher=Publisher(kubeflow),
+        database=database,
         ledger=ledger,
         launcher=launcher,
         executor=Executor(kubeflow, Resolver(kubeflow, clock), launcher),

@@ -12,6 +12,7 @@ from kfadapter.api.answers import PROBLEM_TYPE, json_answer
 from kfadapter.errors import (
     ArgumentsError,
     BadPageToken,
+    DatabaseError,
     KFAdapterError,
     KubeflowConflict,
     KubeflowError,
@@ -23,7 +24,6 @@ from kfadapter.errors import (
     KubeflowTimeout,
     KubeflowUnavailable,
     LaunchFailed,
-    LedgerError,
     NameNotFound,
     PackageError,
     PackageTooLarge,
@@ -47,7 +47,7 @@ STATUSES: Mapping[type[BaseException], int] = {
     KubeflowMalformed: 502,
     KubeflowError: 502,
     LaunchFailed: 502,
-    LedgerError: 503,
+    DatabaseError: 503,
     KFAdapterError: 500,
     TimeoutError: 504,
     Exception: 500,
@@ -69,7 +69,7 @@ TYPES: Mapping[type[BaseException], str] = {
     KubeflowMalformed: "kubeflow-malformed-answer",
     KubeflowError: "kubeflow-error",
     LaunchFailed: "launch-failed",
-    LedgerError: "ledger-unavailable",
+    DatabaseError: "database-unavailable",
     TimeoutError: "timeout",
 }
 
