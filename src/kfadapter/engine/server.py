@@ -98,6 +98,7 @@ class EngineServer:
             self._server.should_exit = True
             await self._serving
         await self._firing.stop()
+        await self._runs.stop()
         if self._own is not None:
             await self._own.stop(end_runs=end_runs)
         await asyncio.to_thread(self.store.close)
