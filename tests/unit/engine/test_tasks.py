@@ -132,18 +132,115 @@ async def test_the_own_view_has_values_artifacts_and_the_true_parent(api: Engine
     assert (tasks[LOOP]["parent_task_id"], task["type"], task["type_attributes"]) == (
         ROOT,
         "RUNTIME",
-        {"iteration_index": 0},
+        {"iteration_index": "0"},
     )
     assert task["inputs"]["parameters"] == [{"parameter_key": "rows", "value": 3}]
+    made = {"type": "ITERATOR_OUTPUT", "producer": {"task_name": "train", "iteration": "0"}}
     assert task["outputs"]["parameters"] == [
-        {"parameter_key": "score", "value": 0},
-        {"parameter_key": "text", "value": ""},
+        {"parameter_key": "score", "value": 0, **made},
+        {"parameter_key": "text", "value": "", **made},
     ]
     (artifact,) = task["outputs"]["artifacts"][0]["artifacts"]
     assert (artifact["type"], artifact["metadata"]) == ("Model", {"loss": 0.5})
     assert artifact["uri"] == f"minio://mlpipeline/v2/artifacts/{run_id}/tasks/{INNER}/attempt-1/outputs/model"
     assert (task["attempts"], task["exit_code"], task["log_pod_name"]) == (2, 0, f"{INNER}-1")
     assert await api.get(f"/runs/{run_id}/tasks/{INNER}") == task
+
+
+async def test_the_own_view_speaks_the_words_of_kfp_3(api: EngineApi, run_id: str) -> None:
+    listed = await api.get(f"/runs/{run_id}/tasks")
+    tasks = {task["task_id"]: task for task in listed["tasks"]}
+    assert {task["type"] for task in tasks.values()} == {"ROOT", "LOOP", "RUNTIME"}
+    assert [(entry["state"], entry["runtime_state"]) for entry in tasks.values() if "state" in entry] == [
+        ("RUNNING", "RUNNING"),
+        ("SUCCEEDED", "SUCCEEDED"),
+        ("FAILED", "FAILED"),
+    ]
+    assert "state" not in tasks[LOOP]
+    assert tasks[LOOP]["runtime_state"] == "PENDING"
+    assert tasks[LOOP]["type_attributes"] == {"iteration_count": "2"}
+    assert tasks[LOOP]["child_tasks"] == [{"task_id": INNER, "name": "train"}, {"task_id": AFTER, "name": "after"}]
+    assert tasks[AFTER]["status_metadata"] == {"message": "no luck at all"}
+    assert tasks[INNER]["pods"] == [{"name": f"{INNER}-{attempt}", "type": "EXECUTOR"} for attempt in (0, 1)]
+    assert tasks[INNER]["scope_path"] == "root.loop.train"
+
+
+async def test_branches_and_exit_handlers_are_named_as_such(api: EngineApi, supervisor: ScriptedSupervisor) -> None:
+    run_id = await api.start_run()
+    await supervisor.begin(run_id)
+    components = ("comp-condition-branches-1", "comp-condition-2", "comp-exit-handler-1", "comp-conditions")
+    for place, component in enumerate(components):
+        about = definition(f"{place}{ROOT[1:]}", f"root.t{place}", "dag", component=component)
+        await supervisor.tell(run_id, supervisor.event(run_id, "task.created", **about))
+    listed = await api.get(f"/runs/{run_id}/tasks")
+    assert [task["type"] for task in listed["tasks"]] == ["CONDITION_BRANCH", "CONDITION", "EXIT_HANDLER", "DAG"]
+
+
+async def test_tasks_are_listed_by_parent_and_in_pages(api: EngineApi, run_id: str) -> None:
+    below = await api.get(f"/runs/{run_id}/tasks", parent_id=ROOT)
+    assert ([task["task_id"] for task in below["tasks"]], below["total_size"]) == ([LOOP, AFTER], 2)
+    found: list[str] = []
+    token = ""
+    while True:
+        page = await api.get(f"/runs/{run_id}/tasks", page_size=3, page_token=token)
+        found += [task["task_id"] for task in page["tasks"]]
+        assert page["total_size"] == 4
+        if not (token := page.get("next_page_token", "")):
+            break
+    assert found == [ROOT, LOOP, INNER, AFTER]
+    for token in ("x", "bnVsbA==", "eyJhZnRlciI6LTF9", "W10="):
+        assert (await api.refused("GET", f"/runs/{run_id}/tasks", params={"page_token": token}))[0] == 400
+
+
+async def test_artifacts_are_told_with_the_tasks_they_belong_to(api: EngineApi, run_id: str) -> None:
+    listed = await api.get("/artifacts")
+    (artifact,) = listed["artifacts"]
+    assert (artifact["name"], artifact["type"], artifact["metadata"]) == ("model", "Model", {"loss": 0.5})
+    assert artifact["created_at"]
+    assert listed["total_size"] == 1
+    assert await api.get(f"/artifacts/{artifact['artifact_id']}") == artifact
+    for query in ({"run_ids": run_id}, {"task_ids": [AFTER, INNER]}, {"artifact_ids": artifact["artifact_id"]}):
+        (relation,) = (await api.get("/artifact_tasks", **query))["artifact_tasks"]
+        assert relation == {
+            "id": f"{INNER}/output/model/{artifact['artifact_id']}",
+            "artifact_id": artifact["artifact_id"],
+            "run_id": run_id,
+            "task_id": INNER,
+            "key": "model",
+            "type": "ITERATOR_OUTPUT",
+            "producer": {"task_name": "train", "iteration": "0"},
+        }
+    assert await api.get("/artifact_tasks", run_ids=run_id, type="OUTPUT") == {}
+    assert await api.get("/artifact_tasks", task_ids=AFTER) == {}
+    assert (await api.refused("GET", "/artifact_tasks"))[0] == 400
+
+
+@pytest.mark.parametrize("artifact_id", ["0", "99", "x", "-1", "9" * 30, "\u0663"])
+async def test_an_unknown_artifact_is_not_found(api: EngineApi, artifact_id: str) -> None:
+    assert (await api.refused("GET", f"/artifacts/{artifact_id}"))[0] == 404
+
+
+async def test_artifacts_come_in_pages(api: EngineApi, supervisor: ScriptedSupervisor) -> None:
+    run_id = await api.start_run()
+    await supervisor.begin(run_id)
+    about = {"type": {"schemaTitle": "google.VertexModel"}, "metadata": {}}
+    made = [{"name": f"a{number}", "uri": f"gs://b/{number}", **about} for number in range(5)]
+    await supervisor.tell(
+        run_id,
+        supervisor.event(run_id, "task.created", **definition(INNER, "root.make", "container")),
+        supervisor.event(
+            run_id, "task.finished", task_id=INNER, state="SUCCEEDED", outputs={"artifacts": {"list": made}}
+        ),
+    )
+    first = await api.get("/artifacts", page_size=2)
+    rest = await api.get("/artifacts", page_size=200, page_token=first["next_page_token"])
+    assert [one["name"] for one in first["artifacts"] + rest["artifacts"]] == ["a0", "a1", "a2", "a3", "a4"]
+    assert {one["type"] for one in rest["artifacts"]} == {"Artifact"}
+    assert {one["schema_title"] for one in rest["artifacts"]} == {"google.VertexModel"}
+    tasks = await api.get("/artifact_tasks", run_ids=run_id, page_size=4)
+    last = await api.get("/artifact_tasks", run_ids=run_id, page_size=4, page_token=tasks["next_page_token"])
+    assert (len(tasks["artifact_tasks"]), len(last["artifact_tasks"]), last["total_size"]) == (4, 1, 5)
+    assert "next_page_token" not in last
 
 
 async def test_unknown_runs_and_tasks_are_not_found(api: EngineApi, run_id: str) -> None:

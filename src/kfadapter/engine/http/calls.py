@@ -57,6 +57,10 @@ class Call:
         """A query parameter as it is, for routes outside the gateway; empty when it is missing."""
         return next((value for key, value in self.query if key == name), "")
 
+    def texts(self, name: str) -> list[str]:
+        """Every value of a query parameter that may be given several times."""
+        return [value for key, value in self.query if key == name]
+
 
 Handler = Callable[["Parts", Call], Awaitable[Response]]
 
