@@ -113,6 +113,7 @@ class App:
             query=query,
             content_type=request.headers.get("content-type", ""),
             body=await self._body(request, PACKAGE_LIMIT_BYTES if route.spooled else BODY_LIMIT_BYTES),
+            byte_range=request.headers.get("range", ""),
         )
 
     async def _body(self, request: Request, limit: int) -> bytes:

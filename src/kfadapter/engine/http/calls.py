@@ -28,12 +28,14 @@ class Call:
         query: The query's pairs, decoded.
         content_type: The header as sent.
         body: Everything that was sent.
+        byte_range: The header `Range` as sent.
     """
 
     parameters: Mapping[str, str]
     query: Sequence[tuple[str, str]]
     content_type: str
     body: bytes
+    byte_range: str = ""
 
     async def message(self, message: Message) -> dict[str, Any]:
         """The body as a message; a large one is read beside the event loop.
