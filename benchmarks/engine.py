@@ -30,6 +30,7 @@ from kfadapter.clock import SystemClock
 from kfadapter.engine.config import EngineSettings
 from kfadapter.engine.http.app import App
 from kfadapter.engine.http.parts import Parts
+from kfadapter.engine.running.runner_settings import RunnerSettings
 from kfadapter.engine.running.supervisor import Supervisor
 from kfadapter.engine.runs import Runs
 from kfadapter.engine.store.database import Store
@@ -272,7 +273,7 @@ async def pages_inside(place: Path, experiment: str) -> dict[str, tuple[int, lis
     store, clock = Store(place / "engine.sqlite"), SystemClock()
     await asyncio.to_thread(store.open)
     supervisor = Supervisor(settings, RunEvents(store, place / "runs"), clock)
-    runs = Runs(store, supervisor, clock, place / "runs")
+    runs = Runs(store, supervisor, clock, place / "runs", RunnerSettings.of(settings, 1).abilities)
     app = App(Parts(store=store, clock=clock, runs=runs, runs_dir=place / "runs"))
     transport = httpx.ASGITransport(app)
     try:

@@ -16,7 +16,7 @@ from kfadapter.kubeflow.client import Kubeflow
 from kfadapter.kubeflow.names import PipelineNames
 from kfadapter.kubeflow.publishing import Publisher
 from kfadapter.lock import exclusive
-from kfadapter.settings import Settings, installer_environment, passed_environment
+from kfadapter.settings import Settings, container_environment, installer_environment, passed_environment
 from kfadapter.training.execution import Executor
 from kfadapter.training.jobs import TrainingJobs
 from kfadapter.training.launch import Launcher
@@ -163,6 +163,12 @@ def engine_settings(settings: Settings, data_dir: Path, *, host: str, port: int)
             environments_days=settings.engine_keep_environments_days,
             environments_bytes=settings.engine_keep_environments_bytes,
         ),
+        cache=settings.engine_cache == "on",
+        cache_expiry_seconds=settings.engine_cache_expiry_seconds,
+        containers=settings.engine_containers,
+        container_environment=container_environment(),
+        secrets_dir=settings.engine_secrets_dir,
+        config_maps_dir=settings.engine_config_maps_dir,
     )
 
 

@@ -22,6 +22,8 @@ INSTALLER_NAMES = frozenset(
     {"PATH", "HOME", "TMPDIR", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
     | {name for proxy in ("http_proxy", "https_proxy", "no_proxy", "all_proxy") for name in (proxy, proxy.upper())}
 )
+CONTAINER_PREFIXES = ("DOCKER_", "CONTAINER_", "CONTAINERS_", "PODMAN_", "XDG_")
+CONTAINER_NAMES = frozenset({"PATH", "HOME", "TMPDIR", "REGISTRY_AUTH_FILE", "SSL_CERT_FILE", "SSL_CERT_DIR"})
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Host = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -106,6 +108,22 @@ class Settings(BaseSettings):
     engine_keep_environments_bytes: int = Field(
         10 * 1024**3, ge=0, description="The longest unused environments are removed while they take more; 0: no limit."
     )
+    engine_cache: Literal["on", "off"] = Field("on", description="Results of earlier executions are used again.")
+    engine_cache_expiry_seconds: float = Field(0, ge=0, description="A result is used until it is so old; 0: always.")
+    engine_containers: Literal["off", "docker", "podman", "host"] = Field(
+        "off", description="What runs the commands of images; host: this machine itself, without the images."
+    )
+    engine_secrets_dir: Path | None = Field(
+        None, description="A directory for each secret that tasks may ask for, a file for each of its keys."
+    )
+    engine_config_maps_dir: Path | None = Field(None, description="The same for config maps.")
+
+    @field_validator("engine_secrets_dir", "engine_config_maps_dir")
+    @classmethod
+    def _check_directory(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_dir():
+            raise ValueError(f"{value} is not a directory")
+        return value
 
     @field_validator("engine_pass_env", "engine_package_urls", mode="before")
     @classmethod
@@ -218,6 +236,11 @@ def installer_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if _is_for_installers(name)}
 
 
+def container_environment() -> dict[str, str]:
+    """The service's variables that Docker and Podman need: where they are, where their daemon and their files are."""
+    return {name: value for name, value in os.environ.items() if _is_for_containers(name)}
+
+
 def passed_environment(names: tuple[str, ...]) -> Mapping[str, str]:
     """The service's variables with these names, for tasks that are allowed to see them."""
     return {name: os.environ[name] for name in names if name in os.environ}
@@ -225,6 +248,10 @@ def passed_environment(names: tuple[str, ...]) -> Mapping[str, str]:
 
 def _is_for_installers(name: str) -> bool:
     return name in INSTALLER_NAMES or name.startswith(INSTALLER_PREFIXES)
+
+
+def _is_for_containers(name: str) -> bool:
+    return name in CONTAINER_NAMES or name.startswith(CONTAINER_PREFIXES)
 
 
 def _bracketed(host: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 GIBIBYTE = 1024**3
 
@@ -39,6 +40,12 @@ class EngineSettings:
         run_timeout_seconds: A run is ended after so long; 0: no limit.
         installer_environment: Variables for package installers only: index, certificates, proxies, PATH.
         task_environment: Variables of the service that tasks are allowed to see.
+        cache: Whether results of earlier executions are used again.
+        cache_expiry_seconds: Results are used until they are so old; 0: at any age.
+        containers: What is done with components that are commands of an image.
+        container_environment: Variables for Docker and Podman only.
+        secrets_dir: A directory for each secret, a file for each of its keys; None: there are none.
+        config_maps_dir: The same for config maps.
         package_urls: Addresses below which packages may be fetched; none: no package is fetched.
         keeping: How long things are kept.
     """
@@ -53,3 +60,9 @@ class EngineSettings:
     task_environment: Mapping[str, str] = field(default_factory=dict)
     package_urls: tuple[str, ...] = ()
     keeping: Keeping = field(default_factory=Keeping)
+    cache: bool = True
+    cache_expiry_seconds: float = 0.0
+    containers: Literal["off", "docker", "podman", "host"] = "off"
+    container_environment: Mapping[str, str] = field(default_factory=dict)
+    secrets_dir: Path | None = None
+    config_maps_dir: Path | None = None

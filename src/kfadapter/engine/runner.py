@@ -17,20 +17,21 @@ from types import FrameType
 from typing import Any
 
 from kfadapter import __version__
+from kfadapter.engine.running.attempt_order import AttemptOrder
 from kfadapter.engine.running.attempts import AttemptPool
-from kfadapter.engine.running.commands import strip_prelude, with_local_paths
 from kfadapter.engine.running.events import EventWriter, timestamp
-from kfadapter.engine.running.installers import Installer
-from kfadapter.engine.running.ir import Component, Pipeline
+from kfadapter.engine.running.ir import Pipeline
 from kfadapter.engine.running.journal import History, Journal, read_result
 from kfadapter.engine.running.nodes import Code, Failure, Node, State, walk
+from kfadapter.engine.running.placement import Place, placed
 from kfadapter.engine.running.preflight import preflight, refusal
-from kfadapter.engine.running.processes import RUN_MARKER, Children, become_subreaper, start_ticks
+from kfadapter.engine.running.processes import become_subreaper, start_ticks
 from kfadapter.engine.running.run_directory import RunDirectory
 from kfadapter.engine.running.runner_settings import RunnerSettings
 from kfadapter.engine.running.scheduler import Scheduler
 from kfadapter.engine.running.slots import TaskSlots
-from kfadapter.engine.running.task_process import Attempt, AttemptOrder, order_command
+from kfadapter.engine.running.task_process import Attempt
+from kfadapter.engine.running.task_tools import TaskTools
 from kfadapter.engine.running.tree import RunFacts, Tree
 from kfadapter.errors import EngineError
 
@@ -49,19 +50,13 @@ class Runner:
         self._order = order
         self._settings = settings
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._children = Children()
         self._pipeline = Pipeline(order["pipeline_spec"], order.get("platform_spec"))
-        self._installer = Installer(
-            interpreter=settings.interpreter,
-            cache=settings.environments / ".cache",
-            variables=settings.installer_environment,
-            children=self._children,
-            markers={RUN_MARKER: self._run_id},
-        )
+        self._able = settings.abilities
+        self._tools = TaskTools.of(directory, settings, self._run_id, self._pipeline.name, self._tell)
         history = History.read(directory.events)
         self._wake = _open_wake(settings.wake)
         self._writer = EventWriter(directory.events, self._tell_service)
-        self._journal = Journal(self._writer, history)
+        self._journal = Journal(self._writer, history, self._tools.redaction)
         self._pool = AttemptPool(
             TaskSlots(settings.slots, settings.task_slots),
             self._attempt,
@@ -74,7 +69,7 @@ class Runner:
             self._tree,
             self._journal,
             self._pool,
-            unsupported=partial(refusal, self._pipeline),
+            unsupported=partial(refusal, self._pipeline, self._able),
             kept=partial(read_result, directory),
         )
         limit = settings.run_timeout_seconds
@@ -99,7 +94,7 @@ class Runner:
             reserve.unlink(missing_ok=True)
             return self._give_up(exc)
         finally:
-            self._children.sweep(lambda _: True)
+            self._tools.children.sweep(lambda _: True)
             reserve.unlink(missing_ok=True)
         return 0
 
@@ -107,7 +102,8 @@ class Runner:
         own = os.getpid()
         started = {"pid": own, "start_ticks": start_ticks(own), "engine_version": __version__, "python": _python()}
         self._journal.write("run.started", started)
-        refused = [one for one in preflight(self._pipeline.spec, self._pipeline.platform) if one.severity == "refused"]
+        findings = preflight(self._pipeline.spec, self._pipeline.platform, self._able)
+        refused = [one for one in findings if one.severity == "refused"]
         if self._directory.is_canceled:
             self._cancel()
         elif refused:
@@ -155,29 +151,27 @@ class Runner:
 
     def _attempt(self, node: Node) -> Attempt:
         return Attempt(
-            self._attempt_order(node, node.component),
-            self._directory,
-            self._settings,
-            self._installer,
-            tell=lambda type_, data: self._calls.put(partial(self._journal.write, type_, data)),
+            self._attempt_order(node),
+            self._tools,
             started=lambda: self._calls.put(partial(self._scheduler.attempt_started, node)),
         )
 
-    def _attempt_order(self, node: Node, component: Component) -> AttemptOrder:
-        container = self._pipeline.executor(component.executor_label).get("container") or {}
-        kubernetes = self._pipeline.kubernetes(component.executor_label)
-        arguments, variables = order_command(container)
+    def _tell(self, type_: str, data: Mapping[str, Any]) -> None:
+        self._calls.put(partial(self._journal.write, type_, data))
+
+    def _attempt_order(self, node: Node) -> AttemptOrder:
+        container = self._pipeline.executor(node.component.executor_label).get("container") or {}
         return AttemptOrder(
             run_id=self._run_id,
             task_id=node.task_id,
             attempt=node.attempt,
-            component=component,
+            component=node.component,
             inputs=node.inputs,
-            command=with_local_paths(strip_prelude([str(word) for word in container.get("command") or ()])),
-            arguments=arguments,
-            variables=variables,
+            place=placed(container, node.kubernetes, self._able.containers) or Place.PROCESS,
+            container=container,
+            kubernetes=node.kubernetes,
             names=self._tree.names(node),
-            deadline_seconds=float(kubernetes.get("activeDeadlineSeconds") or 0),
+            caching=node.task.caching if node.task else {},
         )
 
     # The service and the disk

@@ -21,6 +21,8 @@ from kfadapter.engine.protocol.arguments import check_arguments
 from kfadapter.engine.protocol.faults import ApiError, Code, bad_request, invalid, layered, taken_for_internal
 from kfadapter.engine.protocol.scheduled import run_name, with_times
 from kfadapter.engine.protocol.templates import Template, stored_template
+from kfadapter.engine.running.abilities import Abilities
+from kfadapter.engine.running.findings import Finding, refused
 from kfadapter.engine.running.preflight import preflight
 from kfadapter.engine.running.supervisor import RunOrder
 from kfadapter.engine.store.database import Store
@@ -49,6 +51,7 @@ REFUSED_AFTER_SECONDS = 0.5
 """A run that is refused is PENDING for so long, like every run at its beginning: clients of KFP count on finding a run
 that they have just made PENDING or RUNNING."""
 RUN_FILE = "run.json"
+WORKFLOW = "the pipeline is an Argo workflow of Kubeflow Pipelines v1, which cannot be run here"
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 _logger = structlog.get_logger(__name__)
@@ -75,10 +78,14 @@ class Runs:
 
     Args:
         runs_dir: Where the supervisor keeps the runs' directories.
+        abilities: What pipelines may ask for.
     """
 
-    def __init__(self, store: Store, supervisor: Supervising, clock: Clock, runs_dir: Path) -> None:
+    def __init__(
+        self, store: Store, supervisor: Supervising, clock: Clock, runs_dir: Path, abilities: Abilities
+    ) -> None:
         self._store = store
+        self._abilities = abilities
         self._supervisor = supervisor
         self._clock = clock
         self._runs_dir = runs_dir
@@ -150,7 +157,7 @@ class Runs:
             stored = await self._store.read(stored_run, run_id)
         with layered(f"Failed to retry run {run_id}"):
             template = stored_template(orjson.loads(stored.document))
-            if refusal := _refusal(template):
+            if refusal := await asyncio.to_thread(self._refusal, template):
                 raise bad_request("Workflow cannot be retried", str(refusal["message"]))
             await self._store.write(revive_run, run_id, self._now())
         await self._start(_stored_order(stored, template), again=True)
@@ -173,6 +180,12 @@ class Runs:
             await self._supervisor.prepare(template.pipeline_spec)
         except (EngineError, OSError) as exc:
             _logger.warning("environments not prepared", action="engine_prepare_failed", error=str(exc))
+
+    def preflight(self, template: Template) -> tuple[Finding, ...]:
+        """What of a pipeline would not be honoured. Looks into directories, so it belongs into a thread."""
+        if template.is_workflow:
+            return (refused("", "Argo workflow", WORKFLOW),)
+        return preflight(template.pipeline_spec, template.platform_spec, self._abilities)
 
     async def recover(self) -> None:
         """After a start: take over what is running, start what was never handed on, end what was to end."""
@@ -221,8 +234,12 @@ class Runs:
             with layered("invalid pipeline job inputs"):
                 arguments = message.get("runtime_config", {}).get("parameters", {})
                 check_arguments(manifest.template.pipeline_spec, arguments)
-        refusal = await asyncio.to_thread(_refusal, manifest.template)
+        refusal = await asyncio.to_thread(self._refusal, manifest.template)
         return replace(_new_run(message, manifest, experiment_id, now), refusal=refusal)
+
+    def _refusal(self, template: Template) -> dict[str, Any] | None:
+        reasons = [finding.sentence for finding in self.preflight(template) if finding.severity == "refused"]
+        return {"code": int(Code.UNIMPLEMENTED), "message": "; ".join(reasons)} if reasons else None
 
     async def _scheduled(self, due: DueRun) -> NewRun:
         run_id, now = str(uuid4()), self._now()
@@ -292,7 +309,7 @@ def _check_message(message: Mapping[str, Any]) -> None:
 
 def _check_runnable(template: Template) -> None:
     if template.is_workflow:
-        raise invalid("the pipeline is an Argo workflow of Kubeflow Pipelines v1, which cannot be run here")
+        raise invalid(WORKFLOW)
 
 
 def _new_run(message: Mapping[str, Any], manifest: Manifest, experiment_id: str, now: int) -> NewRun:
@@ -322,12 +339,6 @@ def _run_id(given: str) -> str:
     if not _UUID.fullmatch(given):
         raise invalid(f'run_id "{given}" is not a UUID')
     return given
-
-
-def _refusal(template: Template) -> dict[str, Any] | None:
-    findings = preflight(template.pipeline_spec, template.platform_spec)
-    reasons = [finding.sentence for finding in findings if finding.severity == "refused"]
-    return {"code": int(Code.UNIMPLEMENTED), "message": "; ".join(reasons)} if reasons else None
 
 
 def _unresolved(message: Mapping[str, Any], now: int, reason: ApiError) -> NewRun:

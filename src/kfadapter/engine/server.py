@@ -14,6 +14,7 @@ from kfadapter.engine.http.parts import Parts
 from kfadapter.engine.keeping.housekeeping import SPARE, Housekeeping
 from kfadapter.engine.keeping.sweep import DATABASE, Sweep, everything
 from kfadapter.engine.packages import Packages
+from kfadapter.engine.running.runner_settings import RunnerSettings
 from kfadapter.engine.running.supervisor import Supervisor
 from kfadapter.engine.runs import Runs, Supervising
 from kfadapter.engine.store.database import Store
@@ -47,7 +48,8 @@ class EngineServer:
         self.events = RunEvents(self.store, self._runs_dir, ended=lambda: self._firing.changed_elsewhere())
         self._own = None if supervisor else Supervisor(settings, self.events, self._clock)
         self._supervisor: Supervising = supervisor or self._own  # type: ignore[assignment]
-        self._runs = Runs(self.store, self._supervisor, self._clock, self._runs_dir)
+        abilities = RunnerSettings.of(settings, 1).abilities
+        self._runs = Runs(self.store, self._supervisor, self._clock, self._runs_dir, abilities)
         self._firing = Firing(self.store, self._runs, self._clock)
         sweep = Sweep(settings.data_dir.absolute(), everything(self.store, settings, spare=SPARE))
         self._housekeeping = Housekeeping(sweep, self._clock)

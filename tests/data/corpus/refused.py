@@ -61,10 +61,10 @@ def a_config_map_as_variable():
     kubernetes.use_config_map_as_env(say(text="x"), "a-map", {"key": "VARIABLE"})
 
 
-@expect(error="field of its pod", tasks=0)
+@expect(error="field status.podIP of its pod", tasks=0)
 @dsl.pipeline
 def a_field_of_the_pod():
-    kubernetes.use_field_path_as_env(say(text="x"), "POD", "metadata.name")
+    kubernetes.use_field_path_as_env(say(text="x"), "ADDRESS", "status.podIP")
 
 
 @expect(error="volume claim", tasks=0)

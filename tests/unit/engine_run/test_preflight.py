@@ -1,12 +1,21 @@
 """What is refused and what is warned of, before anything runs."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kfadapter.engine.config import EngineSettings
+from kfadapter.engine.running.abilities import Abilities
 from kfadapter.engine.running.preflight import preflight
+from kfadapter.engine.running.runner_settings import RunnerSettings
 
 LIGHT = ["sh", "-ec", "python3 -m kfp.dsl.executor_main", "source"]
+
+
+def able(**settings: Any) -> Abilities:
+    """What an engine with these settings can do."""
+    return RunnerSettings.of(EngineSettings(**{"data_dir": Path("/nonexistent"), **settings}), 1).abilities
 
 
 def spec(
@@ -22,9 +31,11 @@ def spec(
     }
 
 
-def found(document: dict[str, Any], kubernetes: dict[str, Any] | None = None) -> set[tuple[str, str, str]]:
+def found(
+    document: dict[str, Any], kubernetes: dict[str, Any] | None = None, **settings: Any
+) -> set[tuple[str, str, str]]:
     platform = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {"exec": kubernetes or {}}}}}}
-    return {(one.task, one.severity, one.feature) for one in preflight(document, platform)}
+    return {(one.task, one.severity, one.feature) for one in preflight(document, platform, able(**settings))}
 
 
 def light(**resources: Any) -> dict[str, Any]:
@@ -32,14 +43,13 @@ def light(**resources: Any) -> dict[str, Any]:
 
 
 def test_a_plain_pipeline_has_no_findings() -> None:
-    assert preflight(spec(), None) == ()
+    assert preflight(spec(), None, able()) == ()
 
 
 @pytest.mark.parametrize(
     ("executor", "feature"),
     [
         ({"container": {"image": "busybox", "command": ["echo"]}}, "container image busybox"),
-        ({"container": {"image": "argostub/createpvc"}}, "creating a volume claim"),
         (light(accelerator={"resourceType": "nvidia.com/gpu", "resourceCount": "1"}), "accelerator nvidia.com/gpu"),
         ({"importer": {"downloadToWorkspace": True}}, "download to workspace"),
         ({"customJob": {}}, "customJob"),
@@ -47,6 +57,10 @@ def test_a_plain_pipeline_has_no_findings() -> None:
 )
 def test_what_only_a_cluster_can_do_is_refused(executor: dict[str, Any], feature: str) -> None:
     assert found(spec(executor)) == {("train", "refused", feature)}
+
+
+def test_claims_are_made_whether_they_can_be_mounted_or_not() -> None:
+    assert found(spec({"container": {"image": "argostub/createpvc"}})) == set()
 
 
 @pytest.mark.parametrize("setting", ["secretAsEnv", "secretAsVolume", "configMapAsEnv", "pvcMount", "emptyDirMounts"])

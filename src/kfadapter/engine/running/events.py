@@ -13,7 +13,8 @@ Types and their data (states are KFP's words: PENDING, RUNNING, SUCCEEDED, SKIPP
   artifacts} is empty, since nothing is known of them yet; the task is PENDING
 - `task.state` {task_id, state, attempt, reason, error, inputs}: PENDING (reason retry; `error` {code, message} is the
   previous attempt's failure) or RUNNING (with `inputs`, which are known by then)
-- `task.finished` {task_id, state, reason, error, exit_code, attempts, cached, outputs, log, usage}: the end state;
+- `task.finished` {task_id, state, reason, error, exit_code, attempts, cached, outputs, log, usage}: the end state; one
+  that is `cached` has SUCCEEDED without having been RUNNING, and has `inputs` here; `notes` [text] where there are any;
   reason is condition_false, upstream, timeout, canceled or empty; `error` {code, message} or null; `attempts` counts
   over all rounds; `outputs` {parameters, artifacts: {name: [{name, type, uri, metadata}]}}; `log` {path, bytes,
   truncated} with the path below the run's directory, or null; `usage` {cpu_s, max_rss} (max_rss in bytes), or null

@@ -58,12 +58,13 @@ class InputResolver:
         for name, declared in component.input_artifacts.items():
             if name not in artifacts and not declared.is_optional and not _is_item(task, name):
                 raise Unresolved(f"input artifact {name!r} has no value: {_origin(task.artifacts.get(name))}")
-        bound = {name: self._parameter(source) for name, source in task.parameters.items()}
+        bound = {name: self.parameter(source) for name, source in task.parameters.items()}
         selected = {name: _select(bound[name], source) for name, source in task.parameters.items()}
         filled = self._fill(task, selected, artifacts)
         return Values(parameters=_complete(filled, task, component), artifacts=artifacts)
 
-    def _parameter(self, source: Mapping[str, Any]) -> Any:
+    def parameter(self, source: Mapping[str, Any]) -> Any:
+        """The value of a source as this DAG's tasks name it; None when there is none."""
         if "componentInputParameter" in source:
             return self._component_input(source["componentInputParameter"])
         if "taskOutputParameter" in source:

@@ -119,6 +119,10 @@ class Task:
     def retry(self) -> Mapping[str, Any]:
         return _object(self.document, "retryPolicy")
 
+    @property
+    def caching(self) -> Mapping[str, Any]:
+        return _object(self.document, "cachingOptions")
+
 
 class Component:
     """A component: either a DAG of tasks or a thing that is executed."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from kfadapter.engine.running.events import EventReader, EventWriter, shortened
 from kfadapter.engine.running.nodes import Failure, Kind, Node, State
+from kfadapter.engine.running.redaction import Redaction
 from kfadapter.engine.running.run_directory import RunDirectory, write_whole
 from kfadapter.engine.running.values import Values
 
@@ -80,31 +81,40 @@ class LogFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What is known of an attempt that ended, beside its outcome."""
+    """What is known of an attempt that ended, beside its outcome.
+
+    Attributes:
+        cached: Nothing ran: the outputs are those of an earlier execution.
+        notes: What a reader should know of how it ran.
+    """
 
     exit_code: int | None = None
     log: LogFile | None = None
     cpu_seconds: float | None = None
     max_rss_bytes: int | None = None
+    cached: bool = False
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         usage = (
             None if self.cpu_seconds is None else {"cpu_s": round(self.cpu_seconds, 3), "max_rss": self.max_rss_bytes}
         )
         log = self.log and {"path": self.log.path, "bytes": self.log.bytes, "truncated": self.log.truncated}
-        return {"exit_code": self.exit_code, "log": log, "usage": usage}
+        facts = {"exit_code": self.exit_code, "log": log, "usage": usage, "cached": self.cached}
+        return {**facts, "notes": list(self.notes)} if self.notes else facts
 
 
 class Journal:
-    """Writes a run's events. What succeeded in an earlier round is not told again."""
+    """Writes a run's events. What succeeded in an earlier round is not told again, and secrets are never told."""
 
-    def __init__(self, writer: EventWriter, history: History) -> None:
+    def __init__(self, writer: EventWriter, history: History, redaction: Redaction | None = None) -> None:
         self._writer = writer
+        self._redaction = redaction or Redaction()
         self.history = history
 
     def write(self, type_: str, data: Mapping[str, Any]) -> None:
         """Write an event that is not about a task."""
-        self._writer.write(type_, data)
+        self._write(type_, data)
 
     def created(self, node: Node, upstream: Iterable[Node] = ()) -> None:
         """A node has come to be; one of an earlier round is pending again."""
@@ -124,7 +134,7 @@ class Journal:
             "depends_on": [one.task_id for one in upstream],
             "inputs": {"parameters": {}, "artifacts": {}},
         }
-        self._writer.write("task.created", document)
+        self._write("task.created", document)
 
     def state(self, node: Node, *, reason: str = "", error: Failure | None = None) -> None:
         """A node's state has changed and is not its last."""
@@ -139,29 +149,33 @@ class Journal:
         }
         if node.state is State.RUNNING:
             data["inputs"] = _shown(node.inputs)
-        self._writer.write("task.state", data)
+        self._write("task.state", data)
 
     def finished(self, node: Node, *, reason: str = "", report: Report | None = None) -> None:
         """A node has reached its end state."""
         if self.history.succeeded(node.task_id):
             return
         facts = (report or Report()).to_json()
-        begun = node.is_begun and node.kind is Kind.CONTAINER
+        begun = node.is_begun and node.kind is Kind.CONTAINER and not facts["cached"]
         data = {
             "task_id": node.task_id,
             "state": node.state.value,
             "reason": reason,
             "error": node.failure.to_json() if node.failure else None,
             "attempts": node.attempt + 1 if begun else 0,
-            "cached": False,
             "outputs": _shown(node.outputs),
         }
-        self._writer.write("task.finished", data | facts)
+        if facts["cached"]:  # it was never RUNNING, which tells the inputs of others
+            data["inputs"] = _shown(node.inputs)
+        self._write("task.finished", data | facts)
 
     def run_finished(self, root: Node) -> None:
         """The whole run has ended."""
         error = root.failure.to_json() if root.failure else None
-        self._writer.write("run.finished", {"state": root.state.value, "error": error, "outputs": _shown(root.outputs)})
+        self._write("run.finished", {"state": root.state.value, "error": error, "outputs": _shown(root.outputs)})
+
+    def _write(self, type_: str, data: Mapping[str, Any]) -> None:
+        self._writer.write(type_, self._redaction.tree(data))
 
 
 def _shown(values: Values) -> dict[str, Any]:

@@ -68,6 +68,7 @@ class Node:
         first_attempt: The first of this round: a retried run goes on counting.
         waiting: Names of the tasks of the same DAG that have not ended and must.
         is_begun: Its inputs were found and it was set going.
+        kubernetes: What it asks of Kubernetes, with the names of secrets and the like in place.
     """
 
     task_id: str
@@ -86,6 +87,7 @@ class Node:
     is_begun: bool = False
     inputs: Values = field(default_factory=Values)
     outputs: Values = field(default_factory=Values)
+    kubernetes: Mapping[str, Any] = field(default_factory=dict)
     failure: Failure | None = None
     scope: "Scope | None" = None
     loop: "Loop | None" = None

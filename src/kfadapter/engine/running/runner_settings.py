@@ -7,6 +7,14 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from kfadapter.engine.config import EngineSettings
+from kfadapter.engine.running.abilities import Abilities
+from kfadapter.engine.running.cache import ResultCache
+from kfadapter.engine.running.claims import Claims
+from kfadapter.engine.running.containers import ContainerProgram
+from kfadapter.engine.running.placement import Containers
+from kfadapter.engine.running.processes import Children
+from kfadapter.engine.running.vaults import config_maps, secrets
 from kfadapter.errors import EngineError
 
 
@@ -22,6 +30,12 @@ class RunnerSettings:
         interpreter: The Python that task environments are made with.
         installer_environment: Variables for package installers only.
         task_environment: Variables of the service that tasks may see.
+        cache: Whether results of earlier executions are used and kept.
+        cache_expiry_seconds: Results are used until they are so old; 0: at any age.
+        containers: What is done with commands of images.
+        container_environment: Variables for Docker and Podman only.
+        secrets_dir: A directory for each secret; empty: there are none.
+        config_maps_dir: A directory for each config map; empty: there are none.
     """
 
     data_dir: Path
@@ -31,6 +45,42 @@ class RunnerSettings:
     interpreter: str = sys.executable
     installer_environment: Mapping[str, str] = field(default_factory=dict)
     task_environment: Mapping[str, str] = field(default_factory=dict)
+    cache: bool = True
+    cache_expiry_seconds: float = 0.0
+    containers: str = Containers.OFF.value
+    container_environment: Mapping[str, str] = field(default_factory=dict)
+    secrets_dir: str = ""
+    config_maps_dir: str = ""
+
+    @property
+    def runs(self) -> Path:
+        return self.data_dir / "runs"
+
+    @property
+    def claims(self) -> Path:
+        """Persistent volume claims, a directory each."""
+        return self.data_dir / "claims"
+
+    def result_cache(self) -> ResultCache | None:
+        """The results of earlier executions; None when they are not to be used."""
+        directory = self.data_dir / "cache"
+        return ResultCache(directory, self.runs, expiry_seconds=self.cache_expiry_seconds) if self.cache else None
+
+    @property
+    def abilities(self) -> Abilities:
+        """What a pipeline may ask for."""
+        return Abilities(
+            containers=Containers(self.containers),
+            secrets=secrets(_path(self.secrets_dir)),
+            config_maps=config_maps(_path(self.config_maps_dir)),
+            claims=Claims(self.claims),
+        )
+
+    def container_program(self, children: Children, markers: Mapping[str, str]) -> ContainerProgram | None:
+        """Docker or Podman; None when neither is to be used."""
+        if not Containers(self.containers).is_program:
+            return None
+        return ContainerProgram(self.containers, self.container_environment, children, markers)
 
     @property
     def slots(self) -> Path:
@@ -44,6 +94,25 @@ class RunnerSettings:
     def wake(self) -> Path:
         """A FIFO that takes the ids of runs that have news."""
         return self.data_dir / "wake"
+
+    @classmethod
+    def of(cls, config: EngineSettings, task_slots: int) -> "RunnerSettings":
+        """What runs are told of the engine's settings."""
+        return cls(
+            data_dir=config.data_dir.absolute(),
+            task_slots=task_slots,
+            log_limit_bytes=config.log_limit_bytes,
+            run_timeout_seconds=config.run_timeout_seconds,
+            interpreter=sys.executable,
+            installer_environment=dict(config.installer_environment),
+            task_environment=dict(config.task_environment),
+            cache=config.cache,
+            cache_expiry_seconds=config.cache_expiry_seconds,
+            containers=config.containers,
+            container_environment=dict(config.container_environment),
+            secrets_dir=str(config.secrets_dir.absolute()) if config.secrets_dir else "",
+            config_maps_dir=str(config.config_maps_dir.absolute()) if config.config_maps_dir else "",
+        )
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "data_dir": str(self.data_dir)}
@@ -62,3 +131,7 @@ class RunnerSettings:
             return cls(**{**given, "data_dir": Path(given["data_dir"])})
         except (ValueError, TypeError, KeyError, AttributeError) as exc:
             raise EngineError(f"the runner's settings cannot be read: {exc}") from exc
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text else None

@@ -16,6 +16,7 @@ from kfadapter.engine.running.backoff import backoff_seconds
 from kfadapter.engine.running.inputs import InputResolver, collected, dag_outputs, loop_items, root_inputs
 from kfadapter.engine.running.ir import Component, Pipeline
 from kfadapter.engine.running.journal import Journal, Report
+from kfadapter.engine.running.kubernetes import bound
 from kfadapter.engine.running.nodes import (
     Code,
     Failure,
@@ -236,7 +237,7 @@ class Scheduler:
             index, inputs = loop.items.popleft()
             loop.running += 1
             one = loop.ended[index] = self._tree.iteration(node, index)
-            one.inputs = inputs
+            one.inputs, one.kubernetes = inputs, node.kubernetes
             self._journal.created(one)
             self._begin(one)
         if not loop.running:
@@ -254,7 +255,9 @@ class Scheduler:
         if node.needs_success and (unsuccessful or scope.has_failed):
             return self._end(node, State.SKIPPED, reason="upstream")
         try:
-            node.inputs = self._resolver(scope).resolve(task, node.component)
+            resolver = self._resolver(scope)
+            node.inputs = resolver.resolve(task, node.component)
+            node.kubernetes = bound(self._pipeline.kubernetes(node.component.executor_label), resolver.parameter)
             if task.condition and not cel.parse(task.condition)(node.inputs.parameters):
                 return self._end(node, State.SKIPPED, reason="condition_false")
         except EngineError as exc:

@@ -2,8 +2,10 @@
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+from kfadapter.engine.running.redaction import StreamRedaction
 
 LAST_BYTES = 4096
 LAST_LINES = 20
@@ -26,6 +28,12 @@ class TaskLog:
         self._head_bytes = 0
         self._tail_bytes = 0
         self._last = b""
+        self._redaction = StreamRedaction(())
+
+    def cover(self, words: Iterable[str]) -> None:
+        """Let none of these words be seen in what is printed from now on."""
+        self._take(self._redaction.flush())
+        self._redaction = StreamRedaction(words)
 
     @property
     def total(self) -> int:
@@ -38,6 +46,9 @@ class TaskLog:
 
     def write(self, portion: bytes) -> None:
         """Take what was printed."""
+        self._take(self._redaction.feed(portion))
+
+    def _take(self, portion: bytes) -> None:
         self._last = (self._last + portion)[-LAST_BYTES:]
         with contextlib.suppress(OSError):
             self._keep(portion)
@@ -50,19 +61,29 @@ class TaskLog:
         if len(portion) > max(0, room):
             self._write_tail(portion[max(0, room) :])
 
+    def flush(self) -> None:
+        """Write what was held back: nothing more is printed."""
+        self._take(self._redaction.flush())
+
     def note(self, line: str) -> None:
         """Add a line of the engine's own."""
+        self.flush()
         begin = "" if not self._last or self._last.endswith(b"\n") else "\n"
         self.write(f"{begin}{line}\n".encode())
 
     def last_lines(self) -> str:
         """The last lines, for an error's message."""
+        return "\n".join(self.last()[-LAST_LINES:])
+
+    def last(self) -> Sequence[str]:
+        """Every line of the end that is kept in mind, empty ones left out."""
         lines: Sequence[str] = self._last.decode(errors="replace").splitlines()
         whole = lines[1:] if len(self._last) == LAST_BYTES and len(lines) > 1 else lines
-        return "\n".join(line for line in whole[-LAST_LINES:] if line.strip())
+        return [line for line in whole if line.strip()]
 
     def close(self) -> None:
         """Join the two parts."""
+        self.flush()
         with contextlib.suppress(OSError):
             self._join()
         for descriptor in (self._tail, self._head):

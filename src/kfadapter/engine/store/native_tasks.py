@@ -2,7 +2,7 @@
 
 Fields and values are those of its run.proto; what the engine knows beyond them stands in fields of its own: `kind`,
 `runtime_state`, `reason`, `start_time`, `error`, `cached`, `attempts`, `exit_code`, `component`, `depends_on`,
-`log_pod_name`, `log`, `usage`, and `schema_title` of an artifact. Where a value of an input came from (its IOType and
+`log_pod_name`, `log`, `usage`, `notes`, and `schema_title` of an artifact. Where a value of an input came from (its IOType and
 producer) is not kept, so inputs do not name it.
 """
 
@@ -165,6 +165,7 @@ def _native(run_id: str, task: Document, numbered: Numbered, names: Mapping[str,
         "attempts": task.get("attempts"),
         "log": task.get("log"),
         "usage": task.get("usage"),
+        "notes": task.get("notes"),
     }
     return {**present(shown), **({} if task.get("exit_code") is None else {"exit_code": task["exit_code"]})}
 

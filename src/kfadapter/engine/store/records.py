@@ -16,6 +16,8 @@ Numbered = Callable[[str], int]
 
 BUCKET = "mlpipeline"
 KEY_PREFIX = "v2/artifacts"
+CACHED = "SKIPPED"
+"""KFP 2.17's word for a task whose result came from the cache: its SKIPPED includes that."""
 DEFINITION = (
     "parent_task_id",
     "name",
@@ -53,9 +55,11 @@ def changed(task: Document, event: Event) -> Document:
 def finished(task: Document, event: Event) -> Document:
     """A task at its end."""
     data = event.data
-    names = ("error", "exit_code", "attempts", "cached", "log", "usage")
+    names = ("error", "exit_code", "attempts", "cached", "log", "usage", "notes")
     after = {**task, **{name: data.get(name) for name in names}, "state": data["state"], "end_time": event.ts}
     after["outputs"] = data.get("outputs") or {}
+    if data.get("cached"):  # it was never RUNNING
+        after |= {"inputs": data.get("inputs") or {}, "start_time": event.ts}
     after["state_history"] = _history(task, event.ts, data["state"], None)
     return after
 
@@ -93,6 +97,7 @@ def detail(run_id: str, task: Document, numbered: Numbered, *, full: bool) -> di
     A real 2.17 server fills few of its fields. Without `full` the others are left out too, but for those that tell
     why a task did not succeed, where it belongs and which artifacts it had.
     """
+    is_cached = bool(task.get("cached"))
     is_interesting = full or task["state"] not in ("PENDING", "RUNNING", "SUCCEEDED")
     return present(
         {
@@ -103,12 +108,12 @@ def detail(run_id: str, task: Document, numbered: Numbered, *, full: bool) -> di
             "start_time": _whole(task.get("start_time") or ""),
             "end_time": _whole(task.get("end_time") or ""),
             "executor_detail": _executor(task) if is_interesting else None,
-            "state": task["state"],
+            "state": CACHED if is_cached else task["state"],
             "error": status(task.get("error")) if task["state"] in ("FAILED", "CANCELED") else None,
             "inputs": _artifact_ids(task.get("inputs"), numbered),
             "outputs": _artifact_ids(task.get("outputs"), numbered),
             "parent_task_id": _shown_parent(task),
-            "state_history": [_moment(entry) for entry in task["state_history"]],
+            "state_history": [_moment(entry, is_cached=is_cached) for entry in task["state_history"]],
             "child_tasks": [{"task_id": child} for child in task["children"]] if full else None,
         }
     )
@@ -123,8 +128,9 @@ def _history(task: Document, at: str, state: str, error: Mapping[str, Any] | Non
     return [*history, present({"update_time": at, "state": state, "error": status(error)})]
 
 
-def _moment(entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {**entry, "update_time": _whole(entry["update_time"])}
+def _moment(entry: Mapping[str, Any], *, is_cached: bool) -> dict[str, Any]:
+    state = CACHED if is_cached and entry["state"] == "SUCCEEDED" else entry["state"]
+    return {**entry, "update_time": _whole(entry["update_time"]), "state": state}
 
 
 def _whole(timestamp: str) -> str:
