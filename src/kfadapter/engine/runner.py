@@ -52,7 +52,8 @@ class Runner:
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._pipeline = Pipeline(order["pipeline_spec"], order.get("platform_spec"))
         self._able = settings.abilities
-        self._tools = TaskTools.of(directory, settings, self._run_id, self._pipeline.name, self._tell)
+        scope = str(order.get("pipeline_id") or self._pipeline.name)
+        self._tools = TaskTools.of(directory, settings, self._run_id, scope, self._tell)
         history = History.read(directory.events)
         self._wake = _open_wake(settings.wake)
         self._writer = EventWriter(directory.events, self._tell_service)

@@ -368,6 +368,7 @@ def _order(new: NewRun, template: Template) -> RunOrder:
         parameters=new.runtime_config.get("parameters", {}),
         pipeline_root=new.runtime_config.get("pipeline_root", ""),
         created_at=datetime.fromtimestamp(new.created_at, UTC),
+        pipeline_id=new.pipeline_id,
     )
 
 
@@ -381,4 +382,5 @@ def _stored_order(stored: StoredRun, template: Template) -> RunOrder:
         parameters=stored.parameters,
         pipeline_root=stored.pipeline_root,
         created_at=datetime.fromtimestamp(stored.created_at, UTC),
+        pipeline_id=stored.pipeline_id,
     )

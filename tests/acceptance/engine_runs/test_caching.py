@@ -121,6 +121,12 @@ async def test_other_arguments_run_again_and_only_what_they_touch(
     }
 
 
+async def test_results_are_shared_within_a_pipeline_not_among_pipelines(engine: Any, chain: Any, journal: Path) -> None:
+    for pipeline_id in ("one", "one", "other", ""):
+        await engine.run(chain, parameters=given(journal), pipeline_id=pipeline_id)
+    assert executed(journal) == ["train", "judge"] * 3
+
+
 @pytest.mark.parametrize("settings_of_engine", [{}, {"cache": False}], ids=["by the run", "by the engine"])
 async def test_caching_can_be_switched_off(
     start: Any, chain: Any, journal: Path, settings_of_engine: dict[str, Any]

@@ -1,6 +1,6 @@
 """When the result of one task is the result of another: what goes into the key of a task's result.
 
-After KFP's driver: pipeline name, image, command, arguments, variables, inputs and declared outputs; and, since a key
+After KFP's driver: pipeline, image, command, arguments, variables, inputs and declared outputs; and, since a key
 must never give a wrong result, what only this run has (its id, its times) where the component's author asks for it.
 Artifacts count by what they are: their content when they are on this machine, else their URI.
 """
@@ -29,17 +29,18 @@ class Fingerprints:
     """Makes the keys of results.
 
     Args:
-        pipeline_name: Results are shared among the runs of one pipeline, as on a cluster.
+        scope: Results are shared among the runs of one pipeline, as on a cluster: its id, or its name when it was
+            never uploaded.
         runs: Where the runs' directories are: artifacts in there are told from each other by their content alone.
     """
 
-    def __init__(self, pipeline_name: str, runs: Path) -> None:
-        self._pipeline_name = pipeline_name
+    def __init__(self, scope: str, runs: Path) -> None:
+        self._scope = scope
         self._runs = runs
 
     def custom(self, key: str, component: Component) -> str:
         """The key that a pipeline's author chose; among components that declare the same outputs."""
-        return _digest(["custom", key, self._pipeline_name, component.document.get("outputDefinitions")])
+        return _digest(["custom", key, self._scope, component.document.get("outputDefinitions")])
 
     def of(
         self,
@@ -64,7 +65,7 @@ class Fingerprints:
         filled = Placeholders(names, Values())
         what = {
             "version": VERSION,
-            "pipeline": self._pipeline_name,
+            "scope": self._scope,
             "image": container.get("image"),
             "command": filled.fill(list(container.get("command") or ())),
             "arguments": filled.fill(list(container.get("args") or ())),

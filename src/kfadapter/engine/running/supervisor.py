@@ -64,6 +64,7 @@ class RunOrder:
         parameters: Arguments, already validated against the root's inputs.
         pipeline_root: As the caller gave it; empty: the engine's own.
         created_at: When the run was created; the queue's order.
+        pipeline_id: The uploaded pipeline it is a run of; empty for a spec of its own.
     """
 
     run_id: str
@@ -74,6 +75,7 @@ class RunOrder:
     parameters: Mapping[str, Any]
     pipeline_root: str
     created_at: datetime
+    pipeline_id: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The order as run.json holds it."""

@@ -45,10 +45,12 @@ class TaskTools:
         return self.installer.children
 
     @classmethod
-    def of(
-        cls, directory: RunDirectory, settings: RunnerSettings, run_id: str, pipeline_name: str, tell: Tell
-    ) -> "TaskTools":
-        """The tools of a run."""
+    def of(cls, directory: RunDirectory, settings: RunnerSettings, run_id: str, scope: str, tell: Tell) -> "TaskTools":
+        """The tools of a run.
+
+        Args:
+            scope: Results are shared among the runs with the same.
+        """
         children, markers = Children(), {RUN_MARKER: run_id}
         installer = Installer(
             interpreter=settings.interpreter,
@@ -62,7 +64,7 @@ class TaskTools:
             directory=directory,
             settings=settings,
             installer=installer,
-            fingerprints=Fingerprints(pipeline_name, settings.runs),
+            fingerprints=Fingerprints(scope, settings.runs),
             cache=settings.result_cache(),
             claims=able.claims,
             grants=Grants(able.secrets, able.config_maps, able.claims),

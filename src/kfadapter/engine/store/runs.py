@@ -95,6 +95,7 @@ class StoredRun:
     parameters: Mapping[str, Any]
     pipeline_root: str
     document: bytes
+    pipeline_id: str
 
 
 def insert_run(connection: Connection, new: NewRun) -> dict[str, Any]:
@@ -167,6 +168,7 @@ def stored_run(connection: Connection, run_id: str) -> StoredRun:
         parameters=config.get("parameters", {}),
         pipeline_root=config.get("pipeline_root", ""),
         document=row.document or b"",
+        pipeline_id=row.pipeline_id or "",
     )
 
 

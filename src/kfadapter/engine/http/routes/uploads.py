@@ -1,7 +1,7 @@
 """Uploads of packages. KFP serves these outside its gateway, with errors of another shape."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from kfadapter.engine.http.calls import ANY_METHOD, Call, Route
 from kfadapter.engine.http.limits import NAMESPACE, PIPELINE_NAME, VERSION_NAME, check_length, check_tags
 from kfadapter.engine.http.multipart import FormFile, NoFile, read_file
 from kfadapter.engine.http.parts import Parts
+from kfadapter.engine.http.routes.preflight import findings, findings_header
 from kfadapter.engine.protocol.answers import JSONAnswer, plain, upload_problem
 from kfadapter.engine.protocol.faults import ApiError, Code
 from kfadapter.engine.protocol.templates import Template, UnreadableFile, open_file, read_template
@@ -28,6 +29,10 @@ class Refused(Exception):
     def __init__(self, answer: Response) -> None:
         super().__init__()
         self.answer = answer
+
+
+Created = tuple[dict[str, Any], Template]
+Create = Callable[[Parts, Call], Awaitable[Created]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,15 +76,15 @@ class Upload:
 
 async def upload_pipeline(parts: Parts, call: Call) -> Response:
     """A new pipeline with its first version, which is named like it."""
-    return await _answered(PIPELINE, lambda: _create_pipeline(parts, call))
+    return await _answered(parts, call, PIPELINE, _create_pipeline)
 
 
 async def upload_version(parts: Parts, call: Call) -> Response:
     """A new version of the pipeline that `pipelineid` names."""
-    return await _answered(VERSION, lambda: _create_version(parts, call))
+    return await _answered(parts, call, VERSION, _create_version)
 
 
-async def _create_pipeline(parts: Parts, call: Call) -> dict[str, Any]:
+async def _create_pipeline(parts: Parts, call: Call) -> Created:
     upload = await asyncio.to_thread(_read, call, PIPELINE)
     template = await _template(upload)
     # KFP finds out only here that the version's name, which is the pipeline's, may be too long for a version.
@@ -92,10 +97,10 @@ async def _create_pipeline(parts: Parts, call: Call) -> dict[str, Any]:
         create_pipeline_and_version, pipeline, _new_version(upload, with_tags=False), template, parts.now()
     )
     await parts.runs.prepare(template)
-    return created
+    return created, template
 
 
-async def _create_version(parts: Parts, call: Call) -> dict[str, Any]:
+async def _create_version(parts: Parts, call: Call) -> Created:
     pipeline_id = call.text("pipelineid")
     upload = await asyncio.to_thread(_read, call, VERSION)
     try:
@@ -106,12 +111,15 @@ async def _create_version(parts: Parts, call: Call) -> dict[str, Any]:
     version = _new_version(upload, with_tags=True)
     created = await parts.store.write(create_version, pipeline_id, version, template, parts.now())
     await parts.runs.prepare(template)
-    return created
+    return created, template
 
 
-async def _answered(words: Words, create: Callable[[], Any]) -> Response:
+async def _answered(parts: Parts, call: Call, words: Words, create: Create) -> Response:
     try:
-        return JSONAnswer(await create())
+        created, template = await create(parts, call)
+        found = await findings(parts, template)
+        warnings = {"warnings": [one.to_json() for one in found]} if call.text("view") == "FULL" else {}
+        return JSONAnswer({**created, **warnings}, headers=findings_header(found))
     except Refused as exc:
         return exc.answer
     except ApiError as exc:
