@@ -274,7 +274,7 @@ class Runs:
             await self._end(run.run_id, Code.INTERNAL, "its pipeline is missing")
         else:
             template = stored_template(orjson.loads(run.document))
-            if refusal := await asyncio.to_thread(_refusal, template):
+            if refusal := await asyncio.to_thread(self._refusal, template):
                 await self._store.write(refuse_run, run.run_id, refusal, self._now())
             else:
                 await self._start(_stored_order(run, template))

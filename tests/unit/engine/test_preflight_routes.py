@@ -85,13 +85,6 @@ async def test_the_full_view_of_an_upload_has_the_warnings(api: EngineApi) -> No
     assert (await uploaded(api, "hello", view="FULL")).json()["warnings"] == []
 
 
-async def test_a_run_is_refused_for_the_reasons_that_were_told(api: EngineApi) -> None:
-    run_id = await api.start_run("imports")
-    run = await api.get(f"/runs/{run_id}", view="FULL")
-    assert run["state"] == "FAILED"
-    assert run["error"]["message"].startswith(f"task count-lines: {IMAGE}: it runs a command of the image")
-
-
 async def test_the_list_depends_on_what_the_engine_can(other: Callable[..., Any]) -> None:
     host = await other(containers="host")
     (finding,) = (await host.post("/pipelines:preflight", spec("imports")))["findings"]

@@ -177,3 +177,34 @@ async def test_artifacts_come_in_pages(api: EngineApi, supervisor: ScriptedSuper
 async def test_unknown_runs_and_tasks_are_not_found(api: EngineApi, run_id: str) -> None:
     assert (await api.refused("GET", "/runs/unknown/tasks"))[0] == 404
     assert (await api.refused("GET", f"/runs/{run_id}/tasks/unknown"))[0] == 404
+
+
+async def test_a_task_whose_result_came_from_the_cache(api: EngineApi, supervisor: ScriptedSupervisor) -> None:
+    run_id = await api.start_run()
+    event = supervisor.event
+    await supervisor.begin(run_id)
+    await supervisor.tell(
+        run_id,
+        event(run_id, "task.created", **definition(ROOT, "root", "root")),
+        event(run_id, "task.created", **definition(AFTER, "root.train", "container", parent_task_id=ROOT)),
+        event(
+            run_id,
+            "task.finished",
+            task_id=AFTER,
+            state="SUCCEEDED",
+            cached=True,
+            attempts=0,
+            inputs={"parameters": {"rows": 3}, "artifacts": {}},
+            outputs={"parameters": {"score": 1}, "artifacts": {}},
+            notes=["a note"],
+        ),
+    )
+    detail = (await api.get(f"/runs/{run_id}"))["run_details"]["task_details"][1]
+    assert (detail["state"], [one["state"] for one in detail["state_history"]]) == ("SKIPPED", ["SKIPPED"])
+    assert {"create_time", "start_time", "end_time"} <= detail.keys()
+    assert "executor_detail" not in detail
+    native = await api.get(f"/runs/{run_id}/tasks/{AFTER}")
+    assert (native["state"], native["runtime_state"], native["cached"]) == ("CACHED", "SUCCEEDED", True)
+    assert native["inputs"]["parameters"][0]["value"] == 3
+    assert native["notes"] == ["a note"]
+    assert "pods" not in native

@@ -2,8 +2,8 @@
 
 Fields and values are those of its run.proto; what the engine knows beyond them stands in fields of its own: `kind`,
 `runtime_state`, `reason`, `start_time`, `error`, `cached`, `attempts`, `exit_code`, `component`, `depends_on`,
-`log_pod_name`, `log`, `usage`, `notes`, and `schema_title` of an artifact. Where a value of an input came from (its IOType and
-producer) is not kept, so inputs do not name it.
+`log_pod_name`, `log`, `usage`, `notes`, and `schema_title` of an artifact. Where a value of an input
+came from (its IOType and producer) is not kept, so inputs do not name it.
 """
 
 import re
