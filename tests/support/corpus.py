@@ -90,6 +90,8 @@ def _compared(
         )
     states = {path: row.get("state", "PENDING") for path, row in tasks.items()}
     yield "the states", _unusual(states), _expected_states(case)
+    if "cached" in case.expected:
+        yield "what was cached", sorted(path for path, row in tasks.items() if row["cached"]), case.expected["cached"]
     if "tasks" in case.expected:
         yield "the number of tasks", len(states), case.expected["tasks"]
 

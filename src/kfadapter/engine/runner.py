@@ -22,7 +22,7 @@ from kfadapter.engine.running.attempts import AttemptPool
 from kfadapter.engine.running.events import EventWriter, timestamp
 from kfadapter.engine.running.ir import Pipeline
 from kfadapter.engine.running.journal import History, Journal, read_result
-from kfadapter.engine.running.nodes import Code, Failure, Node, State, walk
+from kfadapter.engine.running.nodes import Code, Failure, Kind, Node, State, walk
 from kfadapter.engine.running.placement import Place, placed
 from kfadapter.engine.running.preflight import preflight, refusal
 from kfadapter.engine.running.processes import become_subreaper, start_ticks
@@ -168,12 +168,18 @@ class Runner:
             attempt=node.attempt,
             component=node.component,
             inputs=node.inputs,
-            place=placed(container, node.kubernetes, self._able.containers) or Place.PROCESS,
+            place=self._place(node, container),
             container=container,
             kubernetes=node.kubernetes,
             names=self._tree.names(node),
             caching=node.task.caching if node.task else {},
+            imported=node.outputs,
         )
+
+    def _place(self, node: Node, container: Mapping[str, Any]) -> Place:
+        if node.kind is Kind.IMPORTER:
+            return Place.IMPORT
+        return placed(container, node.kubernetes, self._able.containers) or Place.PROCESS
 
     # The service and the disk
 

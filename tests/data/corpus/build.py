@@ -11,7 +11,10 @@ from typing import Any
 import yaml
 
 HERE = Path(__file__).resolve().parent
-TOPICS = ("conditions", "loops", "exits", "nesting", "values", "artifacts", "tasks", "placeholders", "refused")
+TOPICS = (
+    *("conditions", "loops", "exits", "nesting", "values", "artifacts", "tasks", "placeholders", "refused"),
+    *("caching", "images", "vaults", "volumes", "imports"),
+)
 
 
 def pipelines() -> Iterator[tuple[str, Any]]:

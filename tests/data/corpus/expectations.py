@@ -15,6 +15,7 @@ class Expectation:
         artifacts: The root's output artifacts: by name, a list of what is expected of each (type, metadata, text, uri).
         failed: Paths of the tasks that fail, beside the DAGs around them.
         skipped: Paths of the tasks that are skipped.
+        cached: Paths of the tasks that are not run, or None when nobody looks. "": all are.
         tasks: Number of tasks that there are at all levels, the root not counted, or None when nobody counts.
         error: Part of the run's error message.
         oracle: Whether kfp.local is right about it; otherwise why not.
@@ -26,12 +27,13 @@ class Expectation:
     artifacts: dict[str, list[dict[str, Any]]]
     failed: list[str]
     skipped: list[str]
+    cached: list[str] | None
     tasks: int | None
     error: str
     oracle: bool | str
 
     def to_json(self) -> dict[str, Any]:
-        return {name: value for name, value in asdict(self).items() if value is not None and value is not True and value not in ("", [], {})}
+        return {name: value for name, value in asdict(self).items() if name == "cached" and value == [] or value is not None and value is not True and value not in ("", [], {})}
 
 
 def expect(
@@ -42,6 +44,7 @@ def expect(
     state: str = "SUCCEEDED",
     failed: str = "",
     skipped: str = "",
+    cached: str | None = None,
     tasks: int | None = None,
     error: str = "",
     oracle: bool | str = True,
@@ -56,6 +59,7 @@ def expect(
             state="FAILED" if error else state,
             failed=failed.split(),
             skipped=skipped.split(),
+            cached=None if cached is None else cached.split(),
             tasks=tasks,
             error=error,
             oracle=oracle,

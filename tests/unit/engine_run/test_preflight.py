@@ -51,7 +51,7 @@ def test_a_plain_pipeline_has_no_findings() -> None:
     [
         ({"container": {"image": "busybox", "command": ["echo"]}}, "container image busybox"),
         (light(accelerator={"resourceType": "nvidia.com/gpu", "resourceCount": "1"}), "accelerator nvidia.com/gpu"),
-        ({"importer": {"downloadToWorkspace": True}}, "download to workspace"),
+        ({"importer": {"downloadToWorkspace": True, "artifactUri": {"constant": "s3://a/b"}}}, "download to workspace"),
         ({"customJob": {}}, "customJob"),
     ],
 )

@@ -1,7 +1,7 @@
 """What an attempt of a task is to do, read from the pipeline's documents."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +22,7 @@ class AttemptOrder:
         kubernetes: What it asks of Kubernetes, names bound.
         names: The task's plain placeholders.
         caching: The task's caching options.
+        imported: What an importer gives, where it is to be copied into the workspace.
     """
 
     run_id: str
@@ -34,6 +35,7 @@ class AttemptOrder:
     kubernetes: Mapping[str, Any]
     names: Mapping[str, str]
     caching: Mapping[str, Any]
+    imported: Values = field(default_factory=Values)
 
     @cached_property
     def command(self) -> CompiledCommand:
@@ -69,4 +71,4 @@ class AttemptOrder:
     @property
     def is_cached(self) -> bool:
         """Whether its result may be an earlier one, and may be kept."""
-        return bool(self.caching.get("enableCache")) and self.place is not Place.CLAIM
+        return bool(self.caching.get("enableCache")) and self.place not in (Place.CLAIM, Place.IMPORT)

@@ -21,13 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from kfadapter.engine.running.copies import copy_file
 from kfadapter.engine.running.local_paths import local_path
 from kfadapter.engine.running.removal import remove_tree
 from kfadapter.engine.running.values import Artifact, Values
 
 VERSION = 1
 COPIED_BYTES = 8 * 1024 * 1024
-READ_BYTES = 1024 * 1024
 ENTRY = "entry.json"
 OUTPUTS = "outputs"
 
@@ -236,20 +236,7 @@ def _share(source: Path, target: Path) -> None:
         with contextlib.suppress(OSError):
             os.link(source, target)
             return
-    _copy(source, target)
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy a file with its time of change, which tells it from one that was changed."""
-    if source.is_symlink():
-        return target.symlink_to(source.readlink())
-    with source.open("rb") as read, target.open("xb") as write:
-        while portion := read.read(READ_BYTES):
-            write.write(portion)
-        found = os.fstat(read.fileno())
-        os.fchmod(write.fileno(), stat.S_IMODE(found.st_mode))
-    os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
-    return None
+    copy_file(source, target)
 
 
 def _clear(directory: Path) -> None:

@@ -5,8 +5,10 @@ from typing import Any
 
 from kfadapter.engine.running.abilities import Abilities
 from kfadapter.engine.running.findings import Finding, refused, warned
+from kfadapter.engine.running.imports import constant_uri
 from kfadapter.engine.running.ir import Component, Pipeline
 from kfadapter.engine.running.kubernetes import FIELDS, constant_name
+from kfadapter.engine.running.local_paths import local_path
 from kfadapter.engine.running.placement import (
     MOUNTS,
     Containers,
@@ -44,13 +46,19 @@ def executor_findings(pipeline: Pipeline, component: Component, path: str, able:
         kubernetes = pipeline.kubernetes(component.executor_label)
         yield from ContainerFindings(executor["container"], kubernetes, path, able).all()
     elif "importer" in executor:
-        if executor["importer"].get("downloadToWorkspace"):
-            yield refused(path, "download to workspace", "an importer cannot download into the workspace here")
+        yield from _importer_findings(executor["importer"], path)
     elif not executor:
         yield refused(path, "missing executor", f"the pipeline has no executor {component.executor_label!r}")
     else:
         kind = next(iter(executor))
         yield refused(path, kind, f"an executor of the kind {kind} does not exist in Kubeflow Pipelines' open source")
+
+
+def _importer_findings(importer: Mapping[str, Any], path: str) -> Iterator[Finding]:
+    uri = constant_uri(importer)
+    if importer.get("downloadToWorkspace") and uri and "{{$" not in uri and local_path(uri) is None:
+        message = f"{uri} cannot be downloaded into the workspace: it is not a file of this machine"
+        yield refused(path, "download to workspace", message)
 
 
 class ContainerFindings:

@@ -37,6 +37,7 @@ class Place(StrEnum):
     PROCESS = "process"  # with the engine's Python and the packages it asks for
     CONTAINER = "container"
     HOST = "host"
+    IMPORT = "import"  # nowhere: the engine copies an artifact into the workspace
     CLAIM = "claim"  # nowhere: making and removing a volume claim is the engine's own doing
 
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from kfadapter.engine.running import cel
 from kfadapter.engine.running.backoff import backoff_seconds
+from kfadapter.engine.running.imports import imported
 from kfadapter.engine.running.inputs import InputResolver, collected, dag_outputs, loop_items, root_inputs
 from kfadapter.engine.running.ir import Component, Pipeline
 from kfadapter.engine.running.journal import Journal, Report
@@ -30,7 +31,7 @@ from kfadapter.engine.running.nodes import (
     walk,
 )
 from kfadapter.engine.running.tree import Tree
-from kfadapter.engine.running.values import Placeholders, Values, integral
+from kfadapter.engine.running.values import Placeholders, Values
 from kfadapter.errors import EngineError
 
 
@@ -186,16 +187,15 @@ class Scheduler:
         return self._launcher.launch(node, 0.0)
 
     def _import(self, node: Node) -> None:
-        self._run(node)
         importer = self._pipeline.executor(node.component.executor_label)["importer"]
         placeholders = Placeholders(self._tree.names(node), node.inputs)
-        uri = _importer_uri(importer, node.inputs, placeholders)
-        if not uri:
-            return self._fail(node, Code.INVALID, "the importer has no address to import from")
-        name = next(iter(node.component.output_artifacts), "artifact")
-        type_ = dict(importer.get("typeSchema") or {})
-        metadata = integral(placeholders.fill(importer.get("metadata") or {}))
-        node.outputs = Values(artifacts={name: [{"name": name, "type": type_, "uri": uri, "metadata": metadata}]})
+        try:
+            node.outputs = imported(node.component, importer, node.inputs, placeholders)
+        except EngineError as exc:
+            return self._fail(node, Code.INVALID, str(exc))
+        if importer.get("downloadToWorkspace"):
+            return self._launcher.launch(node, 0.0)
+        self._run(node)
         return self._end(node, State.SUCCEEDED)
 
     def _begin_dag(self, node: Node) -> None:
@@ -342,11 +342,3 @@ class Scheduler:
             self._end(node, State.FAILED)
         else:
             self._end(node, State.SUCCEEDED)
-
-
-def _importer_uri(importer: Mapping[str, Any], inputs: Values, placeholders: Placeholders) -> str:
-    source = importer.get("artifactUri") or {}
-    if "runtimeParameter" in source:
-        return str(inputs.parameters.get(source["runtimeParameter"]) or "")
-    constant = source.get("constant") or (source.get("constantValue") or {}).get("stringValue") or ""
-    return str(placeholders.fill(constant))

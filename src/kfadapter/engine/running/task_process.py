@@ -12,6 +12,7 @@ from kfadapter.engine.running.attempt_order import AttemptOrder
 from kfadapter.engine.running.cache import Origin
 from kfadapter.engine.running.claims import ClaimRefused
 from kfadapter.engine.running.containers import FAILED_BEFORE, ContainerRefused
+from kfadapter.engine.running.copies import CopyCanceled
 from kfadapter.engine.running.environment_files import Hold
 from kfadapter.engine.running.environments import Environment, EnvironmentSpec, EnvironmentStore
 from kfadapter.engine.running.executor_io import (
@@ -22,6 +23,7 @@ from kfadapter.engine.running.executor_io import (
 )
 from kfadapter.engine.running.failure_words import failure_message
 from kfadapter.engine.running.fingerprints import Unidentified
+from kfadapter.engine.running.imports import ImportRefused, download
 from kfadapter.engine.running.installers import InstallCanceled
 from kfadapter.engine.running.journal import LogFile, Report, write_result
 from kfadapter.engine.running.kubernetes import Granted, Unavailable
@@ -79,7 +81,7 @@ class Attempt:
         except EnvironmentFailed as exc:
             log.note(exc.output)
             return _failed(Code.UNKNOWN, str(exc), self._report(log))
-        except (Unavailable, ContainerRefused, ClaimRefused) as exc:
+        except (Unavailable, ContainerRefused, ClaimRefused, ImportRefused) as exc:
             return _failed(Code.UNSUPPORTED, str(exc), self._report(log), is_final=True)
         except OSError as exc:
             return _failed(Code.UNKNOWN, f"the task could not be run: {exc.strerror}", self._report(log))
@@ -89,6 +91,8 @@ class Attempt:
     def _run(self, log: TaskLog) -> Outcome:
         if self._order.place is Place.CLAIM:
             return self._carry_out_claim(log)
+        if self._order.place is Place.IMPORT:
+            return self._import(log)
         granted = self._tools.grants.grant(self._order.kubernetes, self._order.facts, self._path / "volumes")
         self._tools.redaction.add(granted.secrets)
         log.cover(self._tools.redaction.words)
@@ -113,6 +117,15 @@ class Attempt:
         self._started()
         outputs = Values(parameters=self._tools.claims.carry_out(self._order.image, self._order.inputs.parameters))
         write_result(self._directory, self._order.task_id, outputs)
+        return Outcome(state=State.SUCCEEDED, outputs=outputs, report=self._report(log))
+
+    def _import(self, log: TaskLog) -> Outcome:
+        self._started()
+        place = self._directory.workspace / ".artifacts" / self._order.task_id
+        try:
+            outputs = download(self._order.imported, place, lambda: self._is_canceled)
+        except CopyCanceled:
+            return self._canceled(log, Report())
         return Outcome(state=State.SUCCEEDED, outputs=outputs, report=self._report(log))
 
     # Earlier results
