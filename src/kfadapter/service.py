@@ -162,6 +162,8 @@ def engine_settings(settings: Settings, data_dir: Path, *, host: str, port: int)
             runs_bytes=settings.engine_keep_runs_bytes,
             environments_days=settings.engine_keep_environments_days,
             environments_bytes=settings.engine_keep_environments_bytes,
+            results_days=settings.engine_keep_results_days,
+            results_bytes=settings.engine_keep_results_bytes,
         ),
         cache=settings.engine_cache == "on",
         cache_expiry_seconds=settings.engine_cache_expiry_seconds,

@@ -108,6 +108,14 @@ class Settings(BaseSettings):
     engine_keep_environments_bytes: int = Field(
         10 * 1024**3, ge=0, description="The longest unused environments are removed while they take more; 0: no limit."
     )
+    engine_keep_results_days: float = Field(
+        30, ge=0, description="Cached results not used for so many days are removed; 0: never."
+    )
+    engine_keep_results_bytes: int = Field(
+        10 * 1024**3,
+        ge=0,
+        description="The longest unused cached results are removed while they take more; 0: no limit.",
+    )
     engine_cache: Literal["on", "off"] = Field("on", description="Results of earlier executions are used again.")
     engine_cache_expiry_seconds: float = Field(0, ge=0, description="A result is used until it is so old; 0: always.")
     engine_containers: Literal["off", "docker", "podman", "host"] = Field(

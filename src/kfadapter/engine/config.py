@@ -18,6 +18,8 @@ class Keeping:
         runs_bytes: The files of ended runs take no more than this; the longest ended go first.
         environments_days: Task environments that were not used for so long are removed.
         environments_bytes: Task environments take no more than this, the installers' cache included.
+        results_days: Cached results that were not used for so long are removed.
+        results_bytes: Cached results take no more than this; the longest unused go first.
     """
 
     runs_days: float = 0.0
@@ -25,6 +27,8 @@ class Keeping:
     runs_bytes: int = 0
     environments_days: float = 14.0
     environments_bytes: int = 10 * GIBIBYTE
+    results_days: float = 30.0
+    results_bytes: int = 10 * GIBIBYTE
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,8 @@ class Surplus:
     """One thing that may go.
 
     Attributes:
-        kind: What it is: `run`, `stray directory`, `environment`, `installer cache`.
+        kind: What it is: `run`, `stray directory`, `environment`, `installer cache`,
+            `cached result`.
         name: Its id.
         path: Where its files are.
         bytes: What it takes on the disk; files it shares with things that stay are not counted.

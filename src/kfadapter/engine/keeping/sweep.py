@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kfadapter.engine.config import EngineSettings
 from kfadapter.engine.keeping.environments import Environments
+from kfadapter.engine.keeping.results import Results
 from kfadapter.engine.keeping.runs import EndedRuns, StrayDirectories
 from kfadapter.engine.keeping.surplus import Kind, Surplus
 from kfadapter.engine.store.database import Store
@@ -80,6 +81,7 @@ def everything(store: Store, settings: EngineSettings, *, spare: timedelta = tim
         EndedRuns(store, runs_dir, keeping, spare),
         StrayDirectories(store, runs_dir),
         Environments(data_dir / "environments", keeping),
+        Results(data_dir / "cache", keeping),
     )
 
 

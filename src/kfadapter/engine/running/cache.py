@@ -50,6 +50,34 @@ class Result:
     origin: Origin
 
 
+@dataclass(frozen=True, kw_only=True)
+class StoredResult:
+    """A result on the disk, or what an interrupted `keep` left of one.
+
+    Attributes:
+        used_at: When it was made or used last, in seconds since 1970.
+    """
+
+    path: Path
+    is_whole: bool
+    used_at: float
+
+
+def stored_results(directory: Path) -> list[StoredResult]:
+    """Every result below a directory, the one that was used last first."""
+    found = [one for path in directory.glob("*") if (one := _stored(path)) is not None]
+    return sorted(found, key=lambda one: one.used_at, reverse=True)
+
+
+def _stored(path: Path) -> StoredResult | None:
+    is_whole = not path.name.startswith(".")
+    try:
+        used_at = (path / ENTRY if is_whole else path).stat().st_mtime
+    except OSError:
+        return None
+    return StoredResult(path=path, is_whole=is_whole, used_at=used_at)
+
+
 class _Unkeepable(Exception):
     """A result that cannot be used by another run."""
 
