@@ -11,7 +11,9 @@ PREAMBLE = [
 TRACE = [
     "Traceback (most recent call last):",
     '  File "<frozen runpy>", line 198, in _run_module_as_main',
-    *[f'  File "kfp/dsl/executor.py", line {number}, in execute' for number in range(9)],
+    '  File "/env/site-packages/kfp/dsl/executor.py", line 453, in execute',
+    "    result = self.func(**func_kwargs)",
+    "             ^^^^^^^^^^^^^^^^^^^^^^^^",
     '  File "/tmp/x.py", line 12, in train',
     "    raise ValueError(word)",
 ]
@@ -20,8 +22,7 @@ TRACE = [
 def test_the_exception_leads_and_the_place_follows() -> None:
     lines = failure_message([*PREAMBLE, "training", *TRACE, "ValueError: broke"], "exit code 1").split("\n")
     assert lines[0] == "ValueError: broke"
-    assert lines[-3:] == ['  File "/tmp/x.py", line 12, in train', "    raise ValueError(word)", "(exit code 1)"]
-    assert len(lines) == 8
+    assert lines[1:] == ['  File "/tmp/x.py", line 12, in train', "    raise ValueError(word)", "(exit code 1)"]
 
 
 def test_an_exception_of_several_lines_is_whole_and_the_last_of_several_counts() -> None:

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 
 EXECUTOR_LINE = re.compile(r"^\[KFP Executor \S+ \S+ \w+\]: ")
 TRACEBACK = "Traceback (most recent call last):"
+FRAME = "  File "
+OWN_FRAME = re.compile(r'^  File "(<frozen |[^"]*/site-packages/kfp/)')
 EXCEPTION_LINES = 20
-FRAME_LINES = 6
+FRAMES = 3
 LINES = 20
 
 
@@ -26,6 +28,14 @@ def failure_message(lines: Sequence[str], how: str) -> str:
         said = [line for line in lines if not EXECUTOR_LINE.match(line)]
         return f"{how}: " + "\n".join(said[-LINES:]) if said else how
     trace = lines[begins[-1] + 1 :]
-    frames = next((number for number, line in enumerate(trace) if not line.startswith(" ")), len(trace))
-    exception = trace[frames : frames + EXCEPTION_LINES] or ["an exception"]
-    return "\n".join([*exception, *trace[:frames][-FRAME_LINES:], f"({how})"])
+    end = next((number for number, line in enumerate(trace) if not line.startswith(" ")), len(trace))
+    exception = trace[end : end + EXCEPTION_LINES] or ["an exception"]
+    return "\n".join([*exception, *_users_frames(trace[:end]), f"({how})"])
+
+
+def _users_frames(lines: Sequence[str]) -> list[str]:
+    """The innermost frames of a traceback, without those of the SDK's executor and of Python's own start."""
+    begins = [number for number, line in enumerate(lines) if line.startswith(FRAME)]
+    frames = [lines[begin:end] for begin, end in zip(begins, [*begins[1:], len(lines)], strict=True)]
+    kept = [frame for frame in frames if not OWN_FRAME.match(frame[0])][-FRAMES:]
+    return [line for frame in kept for line in frame]
