@@ -171,6 +171,7 @@ def engine_settings(settings: Settings, data_dir: Path, *, host: str, port: int)
         container_environment=container_environment(),
         secrets_dir=settings.engine_secrets_dir,
         config_maps_dir=settings.engine_config_maps_dir,
+        interpreters=dict(one.split("=", 1) for one in settings.engine_interpreters),
     )
 
 

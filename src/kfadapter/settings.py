@@ -126,6 +126,19 @@ class Settings(BaseSettings):
     )
     engine_config_maps_dir: Path | None = Field(None, description="The same for config maps.")
 
+    engine_interpreters: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Pythons that stand for base images: pattern=path, separated by commas; the first that fits."
+    )
+
+    @field_validator("engine_interpreters")
+    @classmethod
+    def _check_interpreters(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            pattern, _, path = one.partition("=")
+            if not pattern or not (Path(path).is_absolute() and Path(path).is_file() and os.access(path, os.X_OK)):
+                raise ValueError(f"{one} is not like python:3.9*=/usr/bin/python3.9, or there is no such Python")
+        return value
+
     @field_validator("engine_secrets_dir", "engine_config_maps_dir")
     @classmethod
     def _check_directory(cls, value: Path | None) -> Path | None:
@@ -133,7 +146,7 @@ class Settings(BaseSettings):
             raise ValueError(f"{value} is not a directory")
         return value
 
-    @field_validator("engine_pass_env", "engine_package_urls", mode="before")
+    @field_validator("engine_pass_env", "engine_package_urls", "engine_interpreters", mode="before")
     @classmethod
     def _split_names(cls, value: object) -> object:
         if isinstance(value, str):

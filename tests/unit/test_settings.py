@@ -1,5 +1,8 @@
 """Settings: upstream's names, ours, and one line that names the variable when a value cannot be used."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from kfadapter.errors import SettingsError
@@ -39,6 +42,23 @@ def test_addresses_of_packages_are_a_list(monkeypatch: pytest.MonkeyPatch) -> No
     assert load_settings().engine_package_urls == ("https://a/b/", "http://localhost:80/")
     monkeypatch.setenv("KFADAPTER_ENGINE_PACKAGE_URLS", "a/b")
     with pytest.raises(SettingsError, match="KFADAPTER_ENGINE_PACKAGE_URLS"):
+        load_settings()
+
+
+def test_pythons_for_images_are_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KFADAPTER_ENGINE_INTERPRETERS", f"python:3.9*={sys.executable}, *={sys.executable}")
+    assert load_settings().engine_interpreters == (f"python:3.9*={sys.executable}", f"*={sys.executable}")
+    for wrong in ("python:3.9", "python:3.9*=/no/such/python", f"={sys.executable}"):
+        monkeypatch.setenv("KFADAPTER_ENGINE_INTERPRETERS", wrong)
+        with pytest.raises(SettingsError, match="KFADAPTER_ENGINE_INTERPRETERS"):
+            load_settings()
+
+
+def test_directories_of_secrets_must_be_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("KFADAPTER_ENGINE_SECRETS_DIR", str(tmp_path))
+    assert load_settings().engine_secrets_dir == tmp_path
+    monkeypatch.setenv("KFADAPTER_ENGINE_SECRETS_DIR", str(tmp_path / "nowhere"))
+    with pytest.raises(SettingsError, match="KFADAPTER_ENGINE_SECRETS_DIR"):
         load_settings()
 
 

@@ -50,6 +50,7 @@ class EngineSettings:
         container_environment: Variables for Docker and Podman only.
         secrets_dir: A directory for each secret, a file for each of its keys; None: there are none.
         config_maps_dir: The same for config maps.
+        interpreters: Pythons that stand for images, by patterns of images; the first that fits counts.
         package_urls: Addresses below which packages may be fetched; none: no package is fetched.
         keeping: How long things are kept.
     """
@@ -70,3 +71,4 @@ class EngineSettings:
     container_environment: Mapping[str, str] = field(default_factory=dict)
     secrets_dir: Path | None = None
     config_maps_dir: Path | None = None
+    interpreters: Mapping[str, str] = field(default_factory=dict)

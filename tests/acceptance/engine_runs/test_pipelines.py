@@ -4,6 +4,9 @@
 # mypy: ignore-errors
 # ruff: noqa: T201, SIM115
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -398,3 +401,35 @@ async def test_values_beyond_a_command_lines_room_pass(engine: Any, kfp: Any, co
     run_id, end = await engine.run(compiled(pipeline), parameters={"size": 3_000_000})
     assert end["outputs"]["parameters"] == {"Output": 3_000_000}
     assert (engine.directory(run_id) / "events.jsonl").stat().st_size < 400_000
+
+
+@pytest.fixture
+def other_python() -> Path:
+    """A Python of another version than this one, where the machine has one."""
+    for minor in (13, 12, 11, 10):
+        path = shutil.which(f"python3.{minor}")
+        if minor != sys.version_info.minor and path:
+            done = subprocess.run([path, "-c", "import sys; print(sys.executable)"], capture_output=True, text=True)
+            if done.returncode == 0:
+                return Path(done.stdout.strip())
+    pytest.skip("there is no other Python here")
+
+
+async def test_an_image_may_stand_for_another_python(
+    start: Any, kfp: Any, compiled: Compile, other_python: Path
+) -> None:
+    dsl = kfp.dsl
+
+    @dsl.component(base_image="python:0.0-special")
+    def tell() -> str:
+        import sys
+
+        return sys.base_prefix
+
+    def pipeline() -> str:
+        return tell().output
+
+    engine = await start(interpreters={"python:0.0*": str(other_python)})
+    base = Path((await engine.outputs(compiled(pipeline)))["Output"]).resolve()
+    assert other_python.resolve().is_relative_to(base)
+    assert base != Path(sys.base_prefix).resolve()

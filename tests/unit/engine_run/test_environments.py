@@ -12,6 +12,7 @@ import pytest
 
 from kfadapter.engine.running.environments import EnvironmentSpec, EnvironmentStore
 from kfadapter.engine.running.installers import InstallCanceled, Installer, without_credentials
+from kfadapter.engine.running.interpreters import Interpreters
 from kfadapter.errors import EnvironmentFailed
 
 UV = """#!/bin/sh
@@ -76,6 +77,20 @@ def test_the_key_depends_on_every_word_and_their_order(store: EnvironmentStore) 
     ]
     assert len({store.key(one) for one in specs}) == 4
     assert store.key(spec(("a", "b"))) == store.key(specs[0])
+
+
+def test_an_environment_may_be_made_with_another_python(store: EnvironmentStore, calls: Path) -> None:
+    other = EnvironmentSpec(groups=(("kfp",),), interpreter="/opt/other/python")
+    assert store.key(other) != store.key(spec(("kfp",)))
+    store.ensure(other)
+    assert "--python /opt/other/python" in calls.read_text().splitlines()[0]
+
+
+def test_the_first_pattern_that_fits_an_image_counts() -> None:
+    pythons = Interpreters(by_image={"python:3.9*": "/nine", "registry.example/*": "/ours", "*": "/any"})
+    images = ("python:3.9-slim", "registry.example/a/python:3.9", "other")
+    assert [pythons.of(image) for image in images] == ["/nine", "/ours", "/any"]
+    assert Interpreters().of("python:3.9") == ""
 
 
 def test_builders_of_one_key_take_turns(store: EnvironmentStore, calls: Path) -> None:

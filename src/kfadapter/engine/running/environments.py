@@ -35,10 +35,12 @@ class EnvironmentSpec:
     Attributes:
         groups: The arguments of each install, in order.
         with_pip: It has a pip of its own, for commands that install by themselves.
+        interpreter: The Python it is made with; empty: the engine's own.
     """
 
     groups: tuple[tuple[str, ...], ...]
     with_pip: bool = False
+    interpreter: str = ""
 
     def key(self, identity: str) -> str:
         """The environment's name: the same for the same interpreter and the same ordered requirements."""
@@ -78,10 +80,12 @@ class EnvironmentStore:
     def __init__(self, directory: Path, installer: Installer) -> None:
         self._directory = directory
         self._installer = installer
-        self._identity = interpreter_identity(installer.interpreter)
 
     def key(self, spec: EnvironmentSpec) -> str:
-        return spec.key(self._identity)
+        return spec.key(self._identity(spec))
+
+    def _identity(self, spec: EnvironmentSpec) -> str:
+        return interpreter_identity(spec.interpreter or self._installer.interpreter)
 
     def find(self, spec: EnvironmentSpec) -> Environment | None:
         """An environment that is there, marked as used now; None when it has to be built."""
@@ -133,12 +137,12 @@ class EnvironmentStore:
         path = self._directory / self.key(spec)
         remove_tree(path)
         try:
-            self._installer.make(path, run)
+            self._installer.make(path, run, spec.interpreter)
             if spec.with_pip:
                 self._installer.add_pip(path, run)
             for group in spec.groups:
                 self._installer.install(path, group, run)
-            write_whole(path / MARKER, {"groups": spec.shown, "python": self._identity})
+            write_whole(path / MARKER, {"groups": spec.shown, "python": self._identity(spec)})
         except InstallFailed as exc:
             remove_tree(path)
             raise EnvironmentFailed(_words(spec), str(exc)) from exc

@@ -4,6 +4,7 @@ They get the installer's variables and nothing else, in a process group of their
 free of credentials.
 """
 
+import contextlib
 import os
 import re
 import selectors
@@ -66,17 +67,21 @@ class Installer:
     markers: Mapping[str, str] = field(default_factory=dict)
     use_uv: bool = True
 
-    def make(self, directory: Path, run: "InstallerRun") -> None:
+    def make(self, directory: Path, run: "InstallerRun", interpreter: str = "") -> None:
         """Make an empty environment.
+
+        Args:
+            interpreter: The Python it is made with; empty: the usual one.
 
         Raises:
             InstallFailed: It cannot be made.
             InstallCanceled: The run was canceled.
         """
+        python = interpreter or self.interpreter
         if uv := self.uv():
-            run(self, [uv, "venv", "--quiet", "--no-project", "--python", self.interpreter, str(directory)])
+            run(self, [uv, "venv", "--quiet", "--no-project", "--python", python, str(directory)])
         else:
-            run(self, [self.interpreter, "-m", "venv", "--without-pip", str(directory)])
+            run(self, [python, "-m", "venv", "--without-pip", str(directory)])
 
     def install(self, directory: Path, requirements: Sequence[str], run: "InstallerRun") -> None:
         """Install one group of requirements into an environment.
@@ -186,5 +191,10 @@ class InstallerRun:
 
 
 def interpreter_identity(interpreter: str = sys.executable) -> str:
-    """What tells one Python from another: its version and where its real file is."""
-    return f"{sys.implementation.cache_tag} {sys.version} {os.path.realpath(interpreter)}"
+    """What tells one Python from another: its version, or when it was installed, and where its real file is."""
+    place = os.path.realpath(interpreter)
+    if place == os.path.realpath(sys.executable):
+        return f"{sys.implementation.cache_tag} {sys.version} {place}"
+    with contextlib.suppress(OSError):
+        return f"{os.stat(place).st_mtime_ns} {place}"
+    return place

@@ -10,6 +10,7 @@ import structlog
 from kfadapter.engine.running.commands import is_lightweight, strip_prelude
 from kfadapter.engine.running.environments import EnvironmentSpec, EnvironmentStore
 from kfadapter.engine.running.installers import InstallCanceled
+from kfadapter.engine.running.interpreters import Interpreters
 from kfadapter.engine.running.ir import Pipeline
 from kfadapter.errors import EnvironmentFailed
 
@@ -19,15 +20,16 @@ log = structlog.get_logger()
 class Preparation:
     """A list of environments to build, worked off by one thread at a time."""
 
-    def __init__(self, store: EnvironmentStore) -> None:
+    def __init__(self, store: EnvironmentStore, interpreters: Interpreters) -> None:
         self._store = store
+        self._interpreters = interpreters
         self._wanted: queue.SimpleQueue[EnvironmentSpec] = queue.SimpleQueue()
         self._turn = threading.Lock()
         self._is_stopped = threading.Event()
 
     def ask(self, pipeline_spec: Mapping[str, Any]) -> None:
         """Note the environments that a pipeline's tasks ask for and that are not there."""
-        for spec in dict.fromkeys(environment_specs(pipeline_spec)):
+        for spec in dict.fromkeys(environment_specs(pipeline_spec, self._interpreters)):
             if self._store.find(spec) is None:
                 self._wanted.put(spec)
 
@@ -56,11 +58,18 @@ class Preparation:
             log.info("environment prepared", action="environment_prepared", key=environment.key, groups=spec.shown)
 
 
-def environment_specs(pipeline_spec: Mapping[str, Any]) -> list[EnvironmentSpec]:
+def environment_specs(pipeline_spec: Mapping[str, Any], interpreters: Interpreters) -> list[EnvironmentSpec]:
     """The environments of a pipeline's executors."""
     pipeline = Pipeline(pipeline_spec)
     executors = (pipeline_spec.get("deploymentSpec") or {}).get("executors") or {}
     containers = [pipeline.executor(label).get("container") or {} for label in executors]
-    commands = [[str(word) for word in container.get("command") or ()] for container in containers]
-    stripped = [strip_prelude(command) for command in commands if is_lightweight(command)]
-    return [EnvironmentSpec(groups=command.groups) for command in stripped if not command.installs_itself]
+    return [spec for container in containers if (spec := _environment_spec(container, interpreters))]
+
+
+def _environment_spec(container: Mapping[str, Any], interpreters: Interpreters) -> EnvironmentSpec | None:
+    """What a Python component needs; None for anything else, and for a command that installs by itself."""
+    words = [str(word) for word in container.get("command") or ()]
+    command = strip_prelude(words) if is_lightweight(words) else None
+    if command is None or command.installs_itself:
+        return None
+    return EnvironmentSpec(groups=command.groups, interpreter=interpreters.of(str(container.get("image", ""))))

@@ -12,6 +12,7 @@ from kfadapter.engine.running.abilities import Abilities
 from kfadapter.engine.running.cache import ResultCache
 from kfadapter.engine.running.claims import Claims
 from kfadapter.engine.running.containers import ContainerProgram
+from kfadapter.engine.running.interpreters import Interpreters
 from kfadapter.engine.running.placement import Containers
 from kfadapter.engine.running.processes import Children
 from kfadapter.engine.running.vaults import config_maps, secrets
@@ -36,6 +37,7 @@ class RunnerSettings:
         container_environment: Variables for Docker and Podman only.
         secrets_dir: A directory for each secret; empty: there are none.
         config_maps_dir: A directory for each config map; empty: there are none.
+        interpreters: Pythons that stand for images, by patterns of images.
     """
 
     data_dir: Path
@@ -51,6 +53,12 @@ class RunnerSettings:
     container_environment: Mapping[str, str] = field(default_factory=dict)
     secrets_dir: str = ""
     config_maps_dir: str = ""
+    interpreters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def pythons(self) -> Interpreters:
+        """Which Python stands for which image."""
+        return Interpreters(by_image=self.interpreters)
 
     @property
     def runs(self) -> Path:
@@ -112,6 +120,7 @@ class RunnerSettings:
             container_environment=dict(config.container_environment),
             secrets_dir=str(config.secrets_dir.absolute()) if config.secrets_dir else "",
             config_maps_dir=str(config.config_maps_dir.absolute()) if config.config_maps_dir else "",
+            interpreters=dict(config.interpreters),
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -105,7 +105,7 @@ class Supervisor:
         self._is_stopping = False
         self._look_seconds = LOOK_SECONDS
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="engine")
-        self._preparation = Preparation(self._environments())
+        self._preparation = Preparation(self._environments(), self._settings.pythons)
         self._close = contextlib.ExitStack()
 
     # Life

@@ -137,7 +137,8 @@ class Attempt:
             return ""
         if custom := str(order.caching.get("cacheKey") or ""):
             return fingerprints.custom(custom, order.component)
-        more = {"place": order.place.value, "granted": granted.identity}
+        python = self._tools.settings.pythons.of(order.image)
+        more = {"place": order.place.value, "python": python, "granted": granted.identity}
         try:
             return fingerprints.of(
                 order.component, order.container, order.inputs, order.names, more, lambda: self._is_canceled
@@ -215,7 +216,8 @@ class Attempt:
     def _held_environment(self, log: TaskLog) -> tuple[Environment, Hold]:
         """The task's environment, kept from being removed until the attempt has ended."""
         command = self._order.command
-        spec = EnvironmentSpec(groups=command.groups, with_pip=command.installs_itself)
+        interpreter = self._tools.settings.pythons.of(self._order.image)
+        spec = EnvironmentSpec(groups=command.groups, with_pip=command.installs_itself, interpreter=interpreter)
         own = self._directory.task(self._order.task_id)
         place = own if command.installs_itself else self._tools.settings.data_dir
         store = EnvironmentStore(place / "environments", self._tools.installer)
