@@ -33,6 +33,7 @@ from kfadapter.engine.running.slots import TaskSlots
 from kfadapter.engine.running.task_process import Attempt
 from kfadapter.engine.running.task_tools import TaskTools
 from kfadapter.engine.running.tree import RunFacts, Tree
+from kfadapter.engine.running.values import Values
 from kfadapter.errors import EngineError
 
 RESERVE_BYTES = 32 * 1024
@@ -71,7 +72,7 @@ class Runner:
             self._journal,
             self._pool,
             unsupported=partial(refusal, self._pipeline, self._able),
-            kept=partial(read_result, directory),
+            kept=self._kept,
         )
         limit = settings.run_timeout_seconds
         self._end_at = time.monotonic() + limit if limit else None
@@ -156,6 +157,12 @@ class Runner:
             self._tools,
             started=lambda: self._calls.put(partial(self._scheduler.attempt_started, node)),
         )
+
+    def _kept(self, node: Node) -> Values | None:
+        """What a task gave in an earlier round. It may hold the secrets it was given then."""
+        with contextlib.suppress(EngineError):
+            self._tools.redaction.add(self._tools.grants.secrets(node.kubernetes))
+        return read_result(self._directory, node.task_id)
 
     def _tell(self, type_: str, data: Mapping[str, Any]) -> None:
         self._calls.put(partial(self._journal.write, type_, data))

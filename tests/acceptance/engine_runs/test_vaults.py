@@ -144,6 +144,32 @@ async def test_a_secret_in_an_exception_is_covered(keeping: Any, whole: Any, kub
     assert PASSWORD not in (keeping.directory(run_id) / "events.jsonl").read_text() + keeping.log(run_id, "fail")
 
 
+async def test_a_secret_that_was_given_away_stays_covered_when_the_run_is_retried(
+    keeping: Any, whole: Any, kubernetes: Any, show: Any, kfp: Any, make_order: Any, tmp_path: Path
+) -> None:
+    @kfp.dsl.component
+    def need(place: str, word: str) -> int:
+        with open(place):
+            print("given", word)
+        return len(word)
+
+    def pipeline(place: str) -> int:
+        task = show(name="PASSWORD")
+        kubernetes.use_secret_as_env(task, "login", {"password": "PASSWORD"})
+        return need(place=place, word=task.output).output
+
+    spec, platform = whole(pipeline)
+    order = make_order(spec, {"place": str(tmp_path / "place")}, platform_spec=platform)
+    await keeping.supervisor.submit(order)
+    assert (await keeping.rows.end(order.run_id))["state"] == "FAILED"
+    (tmp_path / "place").touch()
+    await keeping.supervisor.retry(order)
+    end = await keeping.rows.end(order.run_id, 2)
+    assert end["outputs"]["parameters"] == {"Output": len(PASSWORD)}
+    assert "given [redacted]" in keeping.log(order.run_id, "need")
+    assert PASSWORD not in (keeping.directory(order.run_id) / "events.jsonl").read_text()
+
+
 @pytest.mark.parametrize(
     ("secret", "key", "reason"),
     [

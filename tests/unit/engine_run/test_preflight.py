@@ -94,3 +94,52 @@ def test_broken_documents_are_refused_not_crashed_on() -> None:
     assert ("train", "warning", "condition") in found(odd)
     assert {severity for _, severity, _ in found({"root": {}})} == {"refused"}
     assert {feature for _, _, feature in found({**spec(), "deploymentSpec": {}})} == {"missing executor"}
+
+
+BUSYBOX = {"container": {"image": "busybox", "command": ["echo"]}}
+
+
+def test_images_run_where_there_is_a_container_program() -> None:
+    assert found(spec(BUSYBOX), containers="docker") == set()
+    assert found(spec(light(resourceMemoryLimit="1G")), containers="podman") == set()
+    gpu = light(accelerator={"resourceType": "nvidia.com/gpu", "resourceCount": "1"})
+    assert found(spec(gpu), containers="docker") == set()
+    tpu = light(accelerator={"resourceType": "google.com/tpu", "resourceCount": "1"})
+    assert found(spec(tpu), containers="docker") == {("train", "refused", "accelerator google.com/tpu")}
+
+
+@pytest.mark.parametrize(
+    ("container", "severity"),
+    [
+        ({"image": "busybox", "command": ["echo"]}, "warning"),
+        ({"image": "busybox", "args": ["echo"]}, "refused"),
+        ({"image": "mine", "command": ["python3", "-m", "kfp.dsl.executor_main"]}, "refused"),
+    ],
+)
+def test_the_host_runs_commands_that_are_not_in_their_image(container: dict[str, Any], severity: str) -> None:
+    image = f"container image {container['image']}"
+    assert found(spec({"container": container}), containers="host") == {("train", severity, image)}
+
+
+def test_volumes_need_a_container() -> None:
+    mount = {"emptyDirMounts": [{"volumeName": "v", "mountPath": "/v", "sizeLimit": "1Gi"}]}
+    feature = "an empty-directory volume"
+    assert found(spec(BUSYBOX), mount, containers="docker") == {("train", "warning", feature)}
+    assert ("train", "refused", feature) in found(spec(BUSYBOX), mount, containers="host")
+    assert found(spec(), mount) == {("train", "refused", feature)}
+
+
+def test_secrets_are_looked_for_by_the_names_that_are_known(tmp_path: Path) -> None:
+    (tmp_path / "login").mkdir()
+    (tmp_path / "login" / "password").touch()
+    feature = "a Kubernetes secret as environment variable"
+
+    def asking(key: str, **more: Any) -> set[tuple[str, str, str]]:
+        one = {"keyToEnv": [{"secretKey": key, "envVar": "X"}], **more}
+        return found(spec(), {"secretAsEnv": [one]}, secrets_dir=tmp_path)
+
+    assert asking("password", secretName="login") == set()
+    assert asking("password", secretNameParameter={"runtimeValue": {"constant": "login"}}) == set()
+    assert asking("password", secretNameParameter={"componentInputParameter": "secret"}) == set()
+    assert asking("token", secretName="login") == {("train", "refused", feature)}
+    assert asking("token", secretName="login", optional=True) == {("train", "warning", feature)}

@@ -110,11 +110,13 @@ class ResultCache:
                 remove_tree(place)
                 return None
             _lay_out(place / OUTPUTS, attempt / OUTPUTS)
-            os.utime(place / ENTRY)
-            return Result(outputs=_placed(entry["outputs"], attempt), origin=Origin(**entry["origin"]))
+            if _read(place) == entry:  # else another result took its place meanwhile, and the files may be of that
+                os.utime(place / ENTRY)
+                return Result(outputs=_placed(entry["outputs"], attempt), origin=Origin(**entry["origin"]))
         except (OSError, KeyError, TypeError):
-            _clear(attempt / OUTPUTS)
-            return None
+            pass
+        _clear(attempt / OUTPUTS)
+        return None
 
     def keep(self, key: str, outputs: Values, attempt: Path, origin: Origin) -> bool:
         """Keep the result of an attempt for the runs to come.

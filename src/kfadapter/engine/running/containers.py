@@ -139,12 +139,13 @@ class ContainerProgram:
             self._children.release(process.pid)
 
 
-def resource_options(cpu: str, memory: str, accelerators: int, pull_policy: str = "") -> list[str]:
+def resource_options(cpu: str, memory: str, accelerators: str, pull_policy: str = "") -> list[str]:
     """The words for limits and for the policy of pulling; empty ones and 0 are left out.
 
     Args:
         cpu: A quantity in Kubernetes' words: processors, `0.5` or `500m`.
         memory: A quantity: bytes, `512Mi`, `1G`.
+        accelerators: A number.
 
     Raises:
         ContainerRefused: A quantity is none.
@@ -154,8 +155,8 @@ def resource_options(cpu: str, memory: str, accelerators: int, pull_policy: str 
         words += ["--cpus", f"{quantity(cpu):.3f}".rstrip("0").rstrip(".")]
     if memory:
         words += ["--memory", str(int(quantity(memory)))]
-    if accelerators:
-        words += ["--gpus", str(accelerators)]
+    if accelerators and (count := int(quantity(accelerators))):
+        words += ["--gpus", str(count)]
     if pull_policy in PULL:
         words += ["--pull", PULL[pull_policy]]
     return words

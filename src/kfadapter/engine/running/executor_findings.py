@@ -14,7 +14,7 @@ from kfadapter.engine.running.placement import (
     Containers,
     Place,
     accelerator_kind,
-    is_containerised,
+    needs_its_image,
     placed,
 )
 from kfadapter.engine.running.vaults import Vault
@@ -94,8 +94,8 @@ class ContainerFindings:
         if self._place is Place.HOST:
             message = f"its command runs on the engine's machine itself, without the image {image}"
             yield warned(self._path, feature, f"{message}, because {SETTING} is host")
-        elif self._place is None and self._able.containers is Containers.HOST and is_containerised(self._container):
-            message = f"its source is in the image {image}, which is not run here ({SETTING} is host)"
+        elif self._place is None and self._able.containers is Containers.HOST and needs_its_image(self._container):
+            message = f"what it runs is in the image {image}, which is not run here ({SETTING} is host)"
             yield refused(self._path, feature, message)
         elif self._place is None:
             message = f"it runs a command of the image {image}, and containers are not run here, only Python components"

@@ -158,6 +158,16 @@ class Grants:
             has_claims=bool(settings.get("pvcMount")),
         )
 
+    def secrets(self, settings: Mapping[str, Any]) -> list[str]:
+        """The values of every secret that settings ask for and that is there."""
+        wanted = (
+            (str(one.get("secretName", "")), str(pair["secretKey"]))
+            for one in settings.get("secretAsEnv", ())
+            for pair in one.get("keyToEnv", ())
+        )
+        values = (self._value(self._secrets, name, key) for name, key in wanted)
+        return [*(value for value in values if value is not None), *self._mounted(self._secrets, settings)]
+
     def _mounted_identity(self, settings: Mapping[str, Any]) -> Iterator[Any]:
         for setting in MOUNTS:
             yield [setting, [_target(one) for one in settings.get(setting, ())]]

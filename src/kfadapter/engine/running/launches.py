@@ -22,7 +22,7 @@ from kfadapter.engine.running.containers import (
 from kfadapter.engine.running.environments import Environment
 from kfadapter.engine.running.installers import SAFE_PATH
 from kfadapter.engine.running.kubernetes import Granted
-from kfadapter.engine.running.placement import accelerators
+from kfadapter.engine.running.placement import accelerator_count
 from kfadapter.engine.running.processes import RUN_MARKER, TASK_MARKER
 from kfadapter.engine.running.run_directory import RunDirectory
 from kfadapter.engine.running.runner_settings import RunnerSettings
@@ -98,7 +98,7 @@ class Launching:
             image=self._words(order.image)[0],
             command=self._words(*order.command.command),
             arguments=self._words(*order.arguments),
-            variables={**self._installing(), **self._settings.task_environment, **self._own(), **self._places()},
+            variables={**self._installing(), **self._passed_on(), **self._own(), **self._places()},
             secrets=granted.secret_variables,
             mounts=[*seen, *granted.mounts],
             user=f"{os.getuid()}:{os.getgid()}",
@@ -114,6 +114,10 @@ class Launching:
         """The task's own variables; what comes from Kubernetes wins, as in a pod."""
         filled = {name: str(self._placeholders.fill(value)) for name, value in self._order.variables.items()}
         return {**filled, **self._granted.variables}
+
+    def _passed_on(self) -> dict[str, str]:
+        """The service's variables that tasks may see; where programs are is the image's affair."""
+        return {name: value for name, value in self._settings.task_environment.items() if name != "PATH"}
 
     def _places(self) -> dict[str, str]:
         return {"HOME": str(self._work), "TMPDIR": str(self._attempt / "tmp")}
@@ -154,11 +158,10 @@ class Launching:
     def _options(self) -> list[str]:
         resources = self._placeholders.fill(dict(self._order.container.get("resources") or {}))
         cpu = resources.get("resourceCpuLimit") or resources.get("cpuLimit") or ""
-        memory = resources.get("resourceMemoryLimit") or ""
-        if not memory and resources.get("memoryLimit"):
-            memory = f"{float(resources['memoryLimit'])}G"  # the older field counts in 10^9 bytes
+        older = resources.get("memoryLimit")  # counts in 10^9 bytes
+        memory = resources.get("resourceMemoryLimit") or (f"{older}G" if older else "")
         policy = str(self._order.kubernetes.get("imagePullPolicy") or "")
-        return resource_options(str(cpu), str(memory), accelerators(resources), policy)
+        return resource_options(str(cpu), str(memory), accelerator_count(resources), policy)
 
     def _long_start(self, environment: Environment, argv: list[str]) -> list[str]:
         """Arguments beyond what the kernel takes go through a file; the executor is the same."""

@@ -53,13 +53,13 @@ def placed(container: Mapping[str, Any], kubernetes: Mapping[str, Any], containe
         return Place.CONTAINER if containers.is_program and _needs_container(container, kubernetes) else Place.PROCESS
     if containers.is_program:
         return Place.CONTAINER
-    return Place.HOST if containers is Containers.HOST and not is_containerised(container) else None
+    return Place.HOST if containers is Containers.HOST and not needs_its_image(container) else None
 
 
-def is_containerised(container: Mapping[str, Any]) -> bool:
-    """Whether it is a Python component whose source is in its image."""
+def needs_its_image(container: Mapping[str, Any]) -> bool:
+    """Whether what it runs is in its image: the image's own command, or a Python component's source."""
     words = _words(container)
-    return not is_lightweight(words) and any(module in word for word in words for module in EXECUTOR_MODULES)
+    return not words or any(module in word for word in words for module in EXECUTOR_MODULES)
 
 
 def _needs_container(container: Mapping[str, Any], kubernetes: Mapping[str, Any]) -> bool:
@@ -72,12 +72,10 @@ def _words(container: Mapping[str, Any]) -> list[str]:
     return [str(word) for word in container.get("command") or ()]
 
 
-def accelerators(resources: Mapping[str, Any]) -> int:
-    """How many accelerators are asked for."""
+def accelerator_count(resources: Mapping[str, Any]) -> str:
+    """How many accelerators are asked for, as it is written; empty for none."""
     wanted = resources.get("accelerator") or {}
-    if not wanted:
-        return 0
-    return int(float(wanted.get("resourceCount") or wanted.get("count") or 1))
+    return str(wanted.get("resourceCount") or wanted.get("count") or 1) if wanted else ""
 
 
 def accelerator_kind(resources: Mapping[str, Any]) -> str:

@@ -75,7 +75,7 @@ class Scheduler:
         launcher: Launcher,
         *,
         unsupported: Callable[[Component], str | None] = lambda _: None,
-        kept: Callable[[str], Values | None] = lambda _: None,
+        kept: Callable[[Node], Values | None] = lambda _: None,
     ) -> None:
         self._pipeline = pipeline
         self._journal = journal
@@ -178,7 +178,7 @@ class Scheduler:
         if reason := self._unsupported(node.component):
             return self._fail(node, Code.UNSUPPORTED, reason)
         if self._journal.history.succeeded(node.task_id):
-            if (outputs := self._kept(node.task_id)) is not None:
+            if (outputs := self._kept(node)) is not None:
                 node.outputs = outputs
                 return self._end(node, State.SUCCEEDED)
             self._journal.history.forget_success(node)
