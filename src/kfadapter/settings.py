@@ -85,6 +85,9 @@ class Settings(BaseSettings):
     engine_log_limit_bytes: int = Field(
         10 * 1024 * 1024, ge=4096, description="A task's log is cut in the middle beyond this size."
     )
+    engine_output_limit_bytes: int = Field(
+        10 * 1024**3, ge=0, description="A task that leaves more fails, and writes no larger file; 0: no limit."
+    )
     engine_run_timeout_seconds: float = Field(0, ge=0, description="A run is ended after so long; 0: no limit.")
     engine_pass_env: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Names, separated by commas, of the service's own variables that tasks may see."

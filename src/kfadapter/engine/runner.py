@@ -39,6 +39,8 @@ EXIT_TAKEN = 75
 EXIT_UNUSABLE = 78
 EXIT_DISK = 74
 GIVE_UP_SECONDS = 15.0
+LOOK_SECONDS = 1.0
+"""A signal that another thread got, as happens when a stopped process is continued, is seen so soon."""
 
 
 class Runner:
@@ -128,10 +130,9 @@ class Runner:
                 State.FAILED,
             )
 
-    def _patience(self) -> float | None:
+    def _patience(self) -> float:
         left = None if self._end_at is None else max(0.0, self._end_at - time.monotonic())
-        limits = [limit for limit in (self._pool.patience(), left) if limit is not None]
-        return min(limits) if limits else None
+        return min(limit for limit in (self._pool.patience(), left, LOOK_SECONDS) if limit is not None)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._calls.put(self._cancel)
