@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import select
 import signal
 import subprocess
@@ -26,6 +25,7 @@ from kfadapter.engine.running.executor_io import (
 from kfadapter.engine.running.installers import SAFE_PATH, InstallCanceled, Installer
 from kfadapter.engine.running.ir import Component
 from kfadapter.engine.running.journal import LogFile, Report, write_result
+from kfadapter.engine.running.leavings import check_leavings, limit_files
 from kfadapter.engine.running.nodes import Code, Failure, State
 from kfadapter.engine.running.processes import (
     RUN_MARKER,
@@ -40,7 +40,6 @@ from kfadapter.engine.running.removal import remove_tree
 from kfadapter.engine.running.run_directory import RunDirectory
 from kfadapter.engine.running.runner_settings import RunnerSettings
 from kfadapter.engine.running.scheduler import Outcome
-from kfadapter.engine.running.sizes import tree_bytes
 from kfadapter.engine.running.task_log import TaskLog
 from kfadapter.engine.running.values import Placeholders, Values
 from kfadapter.errors import EnvironmentFailed
@@ -162,7 +161,7 @@ class Attempt:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        self._limit_files(process.pid)
+        limit_files(process.pid, self._settings.output_limit_bytes)
         self._started()
         follower = _Follower(process, log, self._wake, self._order.deadline_seconds)
         try:
@@ -253,13 +252,6 @@ class Attempt:
         arguments.write_text(json.dumps([module, whole]))
         return [str(environment.python), "-c", LONG_START, str(arguments)]
 
-    def _limit_files(self, pid: int) -> None:
-        """Let no file grow beyond what the task may leave; its program has hardly begun."""
-        limit = self._settings.output_limit_bytes
-        if limit:
-            with suppress(OSError):  # it has ended already
-                resource.prlimit(pid, resource.RLIMIT_FSIZE, (limit, limit))
-
     # After
 
     def _finish(self, process: "subprocess.Popen[bytes]", follower: "_Follower") -> Any:
@@ -292,25 +284,12 @@ class Attempt:
                 return self._canceled(log, report)
             return _failed(Code.UNKNOWN, _exit_message(exit_code, log), report)
         try:
-            self._check_size()
+            check_leavings(self._path, self._work, self._settings.output_limit_bytes)
             outputs = read_outputs(self._order.component, given)
             write_result(self._directory, self._order.task_id, outputs)
         except OutputsUnusable as exc:
             return _failed(Code.UNKNOWN, str(exc), report)
         return Outcome(state=State.SUCCEEDED, outputs=outputs, report=report)
-
-    def _check_size(self) -> None:
-        """Refuse what a task left when it is too much, and remove that: others need the room.
-
-        Raises:
-            OutputsUnusable: It is.
-        """
-        limit = self._settings.output_limit_bytes
-        remove_tree(self._path / "tmp")
-        if limit and (size := tree_bytes(self._path) + tree_bytes(self._work)) > limit:
-            remove_tree(self._path / "outputs")
-            remove_tree(self._work)
-            raise OutputsUnusable(f"the task left {size} bytes, and may leave {limit}; its artifacts were removed")
 
     def _canceled(self, log: TaskLog, report: Report) -> Outcome:
         if report.log is None:
