@@ -25,6 +25,10 @@ BUSY_TIMEOUT_SECONDS = 10.0
 T = TypeVar("T")
 
 
+class StoreFull(ApiError):
+    """There is no room for what was to be written; nothing of it is kept."""
+
+
 class Store:
     """The database; open from `open` to `close`.
 
@@ -139,4 +143,5 @@ def _configure(connection: sqlite3.Connection, _record: object) -> None:
 def _failure(exc: DBAPIError) -> ApiError:
     """The database's own failures (a full disk, a lost directory) for the caller of the API."""
     reason = f"the engine's database failed: {exc.orig}"
-    return ApiError(Code.UNAVAILABLE, reason, reason)
+    is_full = getattr(exc.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    return (StoreFull if is_full else ApiError)(Code.UNAVAILABLE, reason, reason)
