@@ -4,6 +4,8 @@ Every `KFADAPTER_*` variable is documented in docs/settings.md. Upstream's six v
 their meaning and are used where ours are not given.
 """
 
+import contextlib
+import ctypes
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -224,6 +226,20 @@ def installer_environment() -> dict[str, str]:
 def passed_environment(names: tuple[str, ...]) -> Mapping[str, str]:
     """The service's variables with these names, for tasks that are allowed to see them."""
     return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def hide_environment() -> None:
+    """Take this process's variables from where other processes of the same user can read them (/proc/PID/environ).
+
+    They stay what they are for this process and for those it starts.
+    """
+    for name, value in os.environb.items():
+        os.putenv(name, value)  # a copy elsewhere, which the C library uses from here on
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        fields = Path("/proc/self/stat").read_text().rpartition(") ")[2].split()
+        begin, end = int(fields[47]), int(fields[48])
+        if 0 < begin < end:
+            ctypes.memset(begin, 0, end - begin)
 
 
 def _is_for_installers(name: str) -> bool:

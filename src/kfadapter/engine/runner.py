@@ -25,7 +25,7 @@ from kfadapter.engine.running.ir import Component, Pipeline
 from kfadapter.engine.running.journal import History, Journal, read_result
 from kfadapter.engine.running.nodes import Code, Failure, Node, State, walk
 from kfadapter.engine.running.preflight import preflight, refusal
-from kfadapter.engine.running.processes import RUN_MARKER, Children, become_subreaper, start_ticks
+from kfadapter.engine.running.processes import RUN_MARKER, Children, become_subreaper, close_to_others, start_ticks
 from kfadapter.engine.running.run_directory import RunDirectory
 from kfadapter.engine.running.runner_settings import RunnerSettings
 from kfadapter.engine.running.scheduler import Scheduler
@@ -212,6 +212,16 @@ class Runner:
         return 0
 
 
+def _told() -> str:
+    """What the service says on standard input, which is closed behind it: tasks could read it again."""
+    close_to_others()
+    text = sys.stdin.read()
+    nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return text
+
+
 def _open_wake(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -243,7 +253,7 @@ def main(arguments: list[str]) -> int:
         os.setsid()
     directory = RunDirectory(Path(arguments[0]).absolute())
     try:
-        settings = RunnerSettings.from_text(sys.stdin.read())
+        settings = RunnerSettings.from_text(_told())
         order, round_ = directory.read_order()
         claim = directory.claim(round_)
         if claim is None:
