@@ -154,6 +154,7 @@ def engine_settings(settings: Settings, data_dir: Path, *, host: str, port: int)
         log_limit_bytes=settings.engine_log_limit_bytes,
         output_limit_bytes=settings.engine_output_limit_bytes,
         run_timeout_seconds=settings.engine_run_timeout_seconds,
+        install_timeout_seconds=settings.engine_install_timeout_seconds,
         installer_environment=installer_environment(),
         task_environment=passed_environment(settings.engine_pass_env),
         package_urls=settings.engine_package_urls,

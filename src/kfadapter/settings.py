@@ -91,6 +91,9 @@ class Settings(BaseSettings):
         10 * 1024**3, ge=0, description="A task that leaves more fails, and writes no larger file; 0: no limit."
     )
     engine_run_timeout_seconds: float = Field(0, ge=0, description="A run is ended after so long; 0: no limit.")
+    engine_install_timeout_seconds: float = Field(
+        1800, ge=0, description="Building a task environment fails after so long; 0: no limit."
+    )
     engine_pass_env: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Names, separated by commas, of the service's own variables that tasks may see."
     )

@@ -59,6 +59,7 @@ class Runner:
             variables=settings.installer_environment,
             children=self._children,
             markers={RUN_MARKER: self._run_id},
+            limit_seconds=settings.install_timeout_seconds,
         )
         history = History.read(directory.events)
         self._wake = _open_wake(settings.wake)

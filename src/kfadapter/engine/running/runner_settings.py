@@ -20,6 +20,7 @@ class RunnerSettings:
         log_limit_bytes: A task's log is cut in the middle beyond this size.
         output_limit_bytes: What a task may leave, and the largest file that it may write; 0: no limit.
         run_timeout_seconds: A run is ended after so long; 0: no limit.
+        install_timeout_seconds: Building a task environment fails after so long; 0: no limit.
         interpreter: The Python that task environments are made with.
         installer_environment: Variables for package installers only.
         task_environment: Variables of the service that tasks may see.
@@ -30,6 +31,7 @@ class RunnerSettings:
     log_limit_bytes: int = 10 * 1024 * 1024
     output_limit_bytes: int = 0
     run_timeout_seconds: float = 0.0
+    install_timeout_seconds: float = 0.0
     interpreter: str = sys.executable
     installer_environment: Mapping[str, str] = field(default_factory=dict)
     task_environment: Mapping[str, str] = field(default_factory=dict)

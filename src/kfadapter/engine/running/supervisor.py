@@ -99,6 +99,7 @@ class Supervisor:
             log_limit_bytes=config.log_limit_bytes,
             output_limit_bytes=config.output_limit_bytes,
             run_timeout_seconds=config.run_timeout_seconds,
+            install_timeout_seconds=config.install_timeout_seconds,
             interpreter=sys.executable,
             installer_environment=dict(config.installer_environment),
             task_environment=dict(config.task_environment),
@@ -373,6 +374,7 @@ class Supervisor:
             interpreter=self._settings.interpreter,
             cache=directory / ".cache",
             variables=self._settings.installer_environment,
+            limit_seconds=self._settings.install_timeout_seconds,
         )
         return EnvironmentStore(directory, installer)
 
