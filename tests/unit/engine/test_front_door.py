@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from kfadapter.kubeflow.client import Kubeflow
+from kfadapter.kubeflow.parts import Part
 from support.engine_api import EngineApi
 from support.told_run import AFTER, INNER, LOOP, ROOT
 
@@ -108,6 +110,15 @@ async def test_whoever_follows_a_log_asks_for_what_is_new(
     answer = await api.client.get("/k8s/pod/logs", params=query, headers=headers)
     assert (answer.status_code, answer.headers.get("content-range")) == (status, told)
     assert status == 416 or answer.text == text
+
+
+async def test_the_client_reads_a_log_from_where_it_stopped(api: EngineApi, run_id: str) -> None:
+    new, nothing = Part("bytes=3-"), Part("bytes=10-")
+    async with Kubeflow(str(api.client.base_url)) as kubeflow:
+        fresh = [block async for block in kubeflow.pods.log(f"{INNER}-1", run_id, part=new)]
+        none = [block async for block in kubeflow.pods.log(f"{INNER}-1", run_id, part=nothing)]
+    assert (b"".join(fresh), new.content_range) == (b"worked\n", "bytes 3-9/10")
+    assert (none, nothing.is_beyond, nothing.content_range) == ([], True, "bytes */10")
 
 
 @pytest.mark.parametrize("left", ["a link", "a pipe", "a directory", "a linked attempt"])
