@@ -19,7 +19,7 @@ from pathlib import Path
 HERE = Path(sys.argv[0]).absolute().parent
 WITH_VALUE = {
     *("--name", "--user", "--security-opt", "--userns", "--label", "--mount", "--env", "--cpus", "--memory"),
-    *("--gpus", "--pull", "--entrypoint", "--filter"),
+    *("--gpus", "--pull", "--ulimit", "--entrypoint", "--filter"),
 }
 WITHOUT_VALUE = {"--rm", "--force", "--all", "--quiet"}
 

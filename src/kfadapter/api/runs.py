@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query
 from starlette.responses import Response, StreamingResponse
 
 from kfadapter.api.answers import json_answer
@@ -12,6 +12,7 @@ from kfadapter.api.bounded import BoundedRoute
 from kfadapter.api.logtail import last_lines
 from kfadapter.errors import KubeflowNotFound
 from kfadapter.kubeflow.client import Kubeflow
+from kfadapter.kubeflow.parts import PARTIAL, RANGE_NOT_SATISFIABLE, Part
 from kfadapter.kubeflow.resources import Run
 from kfadapter.kubeflow.tasks import RunTasks, Task
 from kfadapter.service import Service
@@ -21,6 +22,10 @@ TEXT_TYPE = "text/plain; charset=utf-8"
 MAX_TAIL = 1_000_000
 
 TaskName = Annotated[str, Query(description="The task's name or id.", min_length=1)]
+ByteRange = Annotated[
+    str,
+    Header(alias="Range", description="`bytes=N-`: only what is new, where Kubeflow's server knows ranges."),
+]
 Tail = Annotated[int | None, Query(ge=0, le=MAX_TAIL, description="Only so many last lines.")]
 
 
@@ -36,11 +41,16 @@ def run_router(service: Service) -> APIRouter:
         return json_answer(run_body(run, tasks, await ledger.run(run_id)))
 
     @router.get("/{run_id}/logs", summary="What a task of a run has printed", response_class=Response)
-    async def read_log(run_id: str, task: TaskName, tail: Tail = None) -> Response:
+    async def read_log(run_id: str, task: TaskName, tail: Tail = None, range_: ByteRange = "") -> Response:
         run = await kubeflow.runs.get(run_id)
         wanted = find_task(await kubeflow.tasks.of(run), task)
-        blocks = await begun(task_log(kubeflow, run, wanted))
-        return StreamingResponse(blocks if tail is None else last_lines(blocks, tail), media_type=TEXT_TYPE)
+        part = Part(range_ if tail is None else "")
+        blocks = await begun(task_log(kubeflow, run, wanted, part))
+        if tail is not None:
+            return StreamingResponse(last_lines(blocks, tail), media_type=TEXT_TYPE)
+        status = RANGE_NOT_SATISFIABLE if part.is_beyond else PARTIAL if part.content_range else 200
+        told = {"content-range": part.content_range} if part.content_range else None
+        return StreamingResponse(blocks, status_code=status, headers=told, media_type=TEXT_TYPE)
 
     @router.post("/{run_id}:terminate", status_code=202, summary="Stop a run; who waits for its end is told")
     async def terminate_run(run_id: str) -> Response:
@@ -105,8 +115,8 @@ def find_task(tasks: RunTasks, wanted: str) -> Task:
     return found[-1]
 
 
-def task_log(kubeflow: Kubeflow, run: Run, task: Task) -> AsyncIterator[bytes]:
-    """The log of a task's last attempt.
+def task_log(kubeflow: Kubeflow, run: Run, task: Task, part: Part | None = None) -> AsyncIterator[bytes]:
+    """The log of a task's last attempt, or a part of it.
 
     Raises:
         KubeflowNotFound: It has not been started, so there is none.
@@ -114,7 +124,7 @@ def task_log(kubeflow: Kubeflow, run: Run, task: Task) -> AsyncIterator[bytes]:
     if not task.pod_name:
         raise KubeflowNotFound(f"Task {task.name} has no log: it has not been started")
     created_on = run.created_at.date().isoformat() if run.created_at else ""
-    return kubeflow.pods.log(task.pod_name, run.run_id, created_on=created_on)
+    return kubeflow.pods.log(task.pod_name, run.run_id, created_on=created_on, part=part)
 
 
 async def begun(blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

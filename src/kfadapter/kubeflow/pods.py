@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 
 from kfadapter.kubeflow.connection import Connection
+from kfadapter.kubeflow.parts import Part
 
 
 class Pods:
@@ -13,7 +14,7 @@ class Pods:
         self._namespace = namespace
 
     def log(
-        self, pod_name: str, run_id: str, namespace: str = "", *, created_on: str = ""
+        self, pod_name: str, run_id: str, namespace: str = "", *, created_on: str = "", part: Part | None = None
     ) -> AsyncGenerator[bytes, None]:
         """The log of a pod's main container, live or archived, in blocks as they come.
 
@@ -21,6 +22,7 @@ class Pods:
             pod_name: One of `TaskDetail.pod_names`.
             run_id: The run it belongs to.
             namespace: Needed in multi-user installations; empty: the client's own namespace.
+            part: What is wanted of it, for whoever follows it; none: everything.
             created_on: The day the run was created, as `2026-01-31`; helps to find archived logs.
 
         Raises:
@@ -33,4 +35,4 @@ class Pods:
             "podnamespace": namespace or self._namespace or "",
             "createdat": created_on,
         }
-        return self._connection.front_door("/k8s/pod/logs", query)
+        return self._connection.front_door("/k8s/pod/logs", query, part=part)

@@ -174,6 +174,18 @@ def test_following_begins_anew_with_a_new_attempt(
     assert run("runs", "logs", ID, "-f", "--task", "t").out == "first try\nsecond\n"
 
 
+def test_following_reads_only_what_is_new_from_servers_that_know_ranges(
+    adapter: ScriptedAdapter, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "FOLLOW_SECONDS", 0)
+    for _ in range(5):
+        adapter.answer(f"GET /v1/runs/{ID}", body(task("t", "RUNNING"), state="RUNNING"))
+    adapter.answer(f"GET /v1/runs/{ID}", body(task("t")))
+    for text, status in ((b"one\ntw", 200), (b"two\n", 206), (b"", 416), (b"three\n", 206), (b"four", 206)):
+        adapter.answer(log_of("t"), text, status=status, content_type="text/plain")
+    assert run("runs", "logs", ID, "-f", "--task", "t").out == "one\ntwo\nthree\nfour\n"
+
+
 def test_following_with_tail_begins_with_the_last_lines(adapter: ScriptedAdapter, run: Run) -> None:
     adapter.answer(f"GET /v1/runs/{ID}", body(task("t")))
     adapter.answer(log_of("t"), b"1\n2\n3\n", content_type="text/plain")

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from kfadapter.engine.config import Keeping
-from kfadapter.engine.keeping.sizes import Inode, shown_bytes, tree_bytes
 from kfadapter.engine.keeping.surplus import Surplus
 from kfadapter.engine.running.cache import StoredResult, stored_results
 from kfadapter.engine.running.removal import remove_tree
+from kfadapter.engine.running.sizes import Inode, shown_bytes, tree_bytes
 
 RESULT = "cached result"
 BROKEN_AFTER = timedelta(hours=1)

@@ -161,7 +161,9 @@ class Launching:
         older = resources.get("memoryLimit")  # counts in 10^9 bytes
         memory = resources.get("resourceMemoryLimit") or (f"{older}G" if older else "")
         policy = str(self._order.kubernetes.get("imagePullPolicy") or "")
-        return resource_options(str(cpu), str(memory), accelerator_count(resources), policy)
+        largest = self._settings.output_limit_bytes
+        files = ["--ulimit", f"fsize={largest}"] if largest else []
+        return [*files, *resource_options(str(cpu), str(memory), accelerator_count(resources), policy)]
 
     def _long_start(self, environment: Environment, argv: list[str]) -> list[str]:
         """Arguments beyond what the kernel takes go through a file; the executor is the same."""

@@ -173,7 +173,7 @@ class Supervisor:
             self._queued.discard(run_id)
             self._supervise(ActiveRun(run_id, directory), self._close_unstarted)
         elif (run := self._active.get(run_id)) and run.process:
-            run.process.signal(signal.SIGTERM)
+            self._spawn(run.end_process(run.process), f"end {run.run_id}")
 
     async def retry(self, order: RunOrder) -> None:
         """Run an ended run again: what succeeded is kept, everything else runs anew.
@@ -288,7 +288,7 @@ class Supervisor:
     async def _follow(self, run: ActiveRun) -> None:
         """Carry events to the sink until the process has ended, and close the run if it could not."""
         if run.directory.is_canceled and run.process:
-            run.process.signal(signal.SIGTERM)
+            self._spawn(run.end_process(run.process), f"end {run.run_id}")
         follower = await self._follower(run)
         try:
             if run.process:
@@ -384,6 +384,7 @@ class Supervisor:
             interpreter=self._settings.interpreter,
             cache=directory / ".cache",
             variables=self._settings.installer_environment,
+            limit_seconds=self._settings.install_timeout_seconds,
         )
         return EnvironmentStore(directory, installer)
 

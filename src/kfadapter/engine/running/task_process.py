@@ -28,6 +28,7 @@ from kfadapter.engine.running.installers import InstallCanceled
 from kfadapter.engine.running.journal import LogFile, Report, write_result
 from kfadapter.engine.running.kubernetes import Granted, Unavailable
 from kfadapter.engine.running.launches import Launch, Launching
+from kfadapter.engine.running.leavings import check_leavings, limit_files
 from kfadapter.engine.running.nodes import Code, Failure, State
 from kfadapter.engine.running.placement import Place
 from kfadapter.engine.running.process_follower import ProcessFollower
@@ -180,6 +181,7 @@ class Attempt:
         launch = self._launch(environment, given, granted)
         self._note_place(log)
         process = self._spawn(launch)
+        limit_files(process.pid, self._tools.settings.output_limit_bytes)
         self._started()
         follower = ProcessFollower(process, log, self._wake, self._order.deadline_seconds)
         try:
@@ -269,9 +271,8 @@ class Attempt:
             log.note(f"The container {name} could not be removed and may be left: {said}")
 
     def _report(self, log: TaskLog, exit_code: int | None = None, usage: Any = None, *, cached: bool = False) -> Report:
-        log.close()
-        path = self._path / "log.txt"
-        held = LogFile(path=self._directory.relative(path), bytes=path.stat().st_size, truncated=log.is_truncated)
+        size, path = log.close(), self._path / "log.txt"
+        held = LogFile(path=self._directory.relative(path), bytes=size, truncated=log.is_truncated)
         notes = tuple(self._notes)
         if usage is None:
             return Report(exit_code=exit_code, log=held, cached=cached, notes=notes)
@@ -288,6 +289,7 @@ class Attempt:
                 return self._canceled(log, report)
             return _failed(Code.UNKNOWN, self._exit_message(exit_code, log), report)
         try:
+            check_leavings(self._path, self._work, self._tools.settings.output_limit_bytes)
             outputs = read_outputs(self._order.component, given)
             write_result(self._directory, self._order.task_id, outputs)
         except OutputsUnusable as exc:

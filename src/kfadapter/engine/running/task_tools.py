@@ -58,6 +58,7 @@ class TaskTools:
             variables=settings.installer_environment,
             children=children,
             markers=markers,
+            limit_seconds=settings.install_timeout_seconds,
         )
         able = settings.abilities
         return cls(
