@@ -39,7 +39,8 @@ def greet(word: str) -> str:
 def engine(tmp_path: Path, environments: Path, settings: Any) -> Iterator[AdapterProcess]:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "environments").symlink_to(environments)
-    with AdapterProcess("engine", tmp_path / "data", settings.installer_environment) as process:
+    variables = {**settings.installer_environment, "KFADAPTER_ENGINE_CACHE": "off"}  # every run is to run
+    with AdapterProcess("engine", tmp_path / "data", variables) as process:
         yield process
 
 

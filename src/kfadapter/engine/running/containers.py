@@ -17,7 +17,9 @@ from kfadapter.errors import EngineError
 RUN_LABEL = "kfadapter.run-id"
 TASK_LABEL = "kfadapter.task-id"
 NAME_PREFIX = "kfadapter-"
-PROGRAM_SECONDS = 30.0
+PROGRAM_SECONDS = 15.0
+"""The program may take so long to remove a container: with a task's ten seconds to end, the run's process is not given
+more than thirty."""
 FAILED_BEFORE = 125
 """The exit code of the program itself: no daemon, no image, a word it does not know."""
 LAST_BYTES = 2000
