@@ -309,12 +309,14 @@ async def test_a_run_that_lost_its_events_is_closed_for_a_store_that_had_read_th
 async def test_garbled_events_end_the_run(engine: Any, holding: dict[str, Any]) -> None:
     run_id = await engine.submit(holding, parameters={"place": "/nowhere/at/all"})
     await engine.rows.running(run_id, "wait")
+    runner = RunDirectory(engine.directory(run_id)).living_runner().pid
     with (engine.directory(run_id) / "events.jsonl").open("ab") as file:
         file.write(b"garbage\n")
     end = await engine.rows.end(run_id)
     assert end["state"] == "FAILED"
     assert "events cannot be read" in end["error"]["message"]
     assert pids(run_id) == []
+    assert not psutil.pid_exists(runner)
 
 
 async def test_waiting_runs_are_queued_again_after_a_restart(

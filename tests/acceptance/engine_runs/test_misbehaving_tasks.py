@@ -191,12 +191,6 @@ async def test_a_task_that_reads_its_input_without_end_finds_none(engine: Any, s
     assert end["state"] == "SUCCEEDED", end["error"]
 
 
-def zombies() -> set[int]:
-    """Processes of this one that have ended and were not reaped."""
-    children = psutil.Process().children(recursive=True)
-    return {one.pid for one in children if one.is_running() and one.status() == psutil.STATUS_ZOMBIE}
-
-
 async def test_a_farm_of_zombies_and_orphans_is_cleared_away(engine: Any, shell: Any) -> None:
     spec = shell(
         "import os, time\n"
@@ -210,11 +204,11 @@ async def test_a_farm_of_zombies_and_orphans_is_cleared_away(engine: Any, shell:
         "            time.sleep(600)\n"
         "        os._exit(0)\n"
     )
-    before = zombies()  # runners that outlived their supervisor in other tests
     run_id, end = await engine.run(spec)
     assert end["state"] == "SUCCEEDED", end["error"]
     assert pids(run_id) == []
-    assert not zombies() - before
+    runner = RunDirectory(engine.directory(run_id)).runner()
+    assert not [one for one in psutil.process_iter() if one.ppid() == runner.pid]
 
 
 async def test_a_task_that_takes_its_runs_directory_away_fails_its_run(engine: Any, shell: Any) -> None:

@@ -77,6 +77,13 @@ class RunnerProcess:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
+    async def kill(self) -> None:
+        """End it at once, and reap it when it was our child."""
+        self.signal(signal.SIGKILL)
+        while self.is_alive:  # noqa: ASYNC110 - whoever waited for its end may have stopped doing so
+            await asyncio.sleep(BLIND_SECONDS)
+        self._reap()
+
     def close(self) -> None:
         """Stop watching."""
         if self._pidfd is not None:

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import heapq
 import os
-import signal
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -298,7 +297,7 @@ class Supervisor:
             await follower.drain()
         except EngineError as exc:
             if run.process:
-                run.process.signal(signal.SIGKILL)
+                await run.process.kill()
             return await self._close_run(run, f"the run's events cannot be read: {exc}", follower)
         if follower.has_seen_the_end:
             log.info("run ended", action="run_ended", run_id=run.run_id, state=follower.end_state)
