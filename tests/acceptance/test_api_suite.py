@@ -64,7 +64,7 @@ def some(paths: list[Path], share: int) -> Iterator[Package]:
 
 
 async def test_every_package_is_kept_run_and_removed(suite: TypedApi) -> None:
-    """Twice, with caching and without. A run that is to be refused is still PENDING when it is looked at and archived."""
+    """Twice, with caching and without. A run that is to be refused is still PENDING while it is looked at."""
     for package in some(PACKAGES, 1):
         states = UNDER_WAY if package.path.parent.name == "refused" else ANY_STATE
         for caching in (True, False):
