@@ -159,6 +159,26 @@ async def test_a_file_name_beyond_ascii_and_a_path_in_it_are_taken_as_go_takes_t
     assert answer.json()["error_message"] == "unknown template format"
 
 
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("page_size=1&x=%zz", 'invalid URL escape "%zz"'),
+        ("page_size=%4", 'invalid URL escape "%4"'),
+        ("sort_by=name;page_size=1", "invalid semicolon separator in query"),
+        ("page_size=1&page_size=2", 'too many values for field "page_size": 1, 2'),
+    ],
+)
+async def test_a_malformed_query_is_refused_as_go_refuses_it(api: EngineApi, query: str, words: str) -> None:
+    target = f"{API}/pipelines?{query}".encode()
+    answer = await api.client.get(API, extensions={"target": target})
+    assert (answer.status_code, answer.json()) == (400, {"code": 3, "message": words})
+
+
+async def test_a_body_that_is_no_utf_8_is_refused_with_its_place(api: EngineApi) -> None:
+    status, message = await api.refused("POST", "/pipelines", content=b'{"name":\n "caf\xe9"}')
+    assert (status, message) == (400, "proto: syntax error (line 2:6): invalid UTF-8 in string")
+
+
 async def test_many_clients_at_once_are_all_answered(api: EngineApi) -> None:
     made = await asyncio.gather(*(api.post("/experiments", {"display_name": f"e{i}"}) for i in range(100)))
     assert len({each["experiment_id"] for each in made}) == 100

@@ -17,6 +17,7 @@ from kfadapter.engine.http.parts import Parts
 from kfadapter.engine.http.routes import API_PREFIX, OLD_API_PREFIX, api_routes, frontdoor, old_api_routes
 from kfadapter.engine.protocol.answers import plain, problem
 from kfadapter.engine.protocol.faults import ApiError, Code
+from kfadapter.engine.protocol.queries import query_fault
 from kfadapter.errors import KFAdapterError
 
 UI_PREFIX = "/pipeline"
@@ -100,9 +101,10 @@ class App:
         return await found[0].handler(self._parts, await self._call(request, *found))
 
     async def _call(self, request: Request, route: Route, parameters: dict[str, str]) -> Call:
+        raw_query = request.scope["query_string"].decode("latin-1")
         try:
             query = parse_qsl(
-                request.scope["query_string"].decode("latin-1"),
+                raw_query,
                 keep_blank_values=True,
                 max_num_fields=MAX_QUERY_FIELDS,
             )
@@ -114,6 +116,7 @@ class App:
             content_type=request.headers.get("content-type", ""),
             body=await self._body(request, PACKAGE_LIMIT_BYTES if route.spooled else BODY_LIMIT_BYTES),
             byte_range=request.headers.get("range", ""),
+            query_fault=query_fault(raw_query),
         )
 
     async def _body(self, request: Request, limit: int) -> bytes:

@@ -5,13 +5,13 @@ Text is compared without regard to the case of ASCII letters, `%` and `_` in a s
 compared with a time counts as the number it begins with: all as on KFP's own database.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote_plus
 
+from kfadapter.engine.protocol.escapes import BROKEN_ESCAPE, bad_escape
 from kfadapter.engine.protocol.faults import ApiError, Code, Unreadable, invalid
 from kfadapter.engine.protocol.messages import FILTER
 from kfadapter.engine.protocol.wire import read_text
@@ -30,7 +30,6 @@ GO_TYPES = {
     "long_values": "[]int64",
     "string_values": "[]string",
 }
-_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _LEADING_NUMBER = re.compile(r"\s*[+-]?\d+")
 
 Value = str | int | list[str] | list[int]
@@ -84,10 +83,9 @@ def decode(encoded: str) -> str:
     Raises:
         Unreadable: An escape is broken.
     """
-    broken = _BROKEN_ESCAPE.search(encoded)
+    broken = BROKEN_ESCAPE.search(encoded)
     if broken:
-        shown = json.dumps(encoded[broken.start() : broken.start() + 3], ensure_ascii=False)
-        raise Unreadable(f"invalid URL escape {shown}")
+        raise Unreadable(bad_escape(encoded, broken.start()))
     return unquote_plus(encoded, errors="replace")
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from kfadapter.engine.protocol.escapes import BROKEN_ESCAPE, bad_escape
 from kfadapter.engine.protocol.faults import Unreadable
 from kfadapter.engine.protocol.wire import Enumeration, Scalar, camel
 
@@ -21,6 +22,17 @@ LISTING: Mapping[str, QueryKind] = {
     "filter": Scalar.STRING,
     "experiment_id": Scalar.STRING,
 }
+
+
+def query_fault(query: str) -> str:
+    """What Go's reader of queries finds wrong with one before it looks at any name; empty when nothing is."""
+    for piece in query.split("&"):
+        if ";" in piece:
+            return "invalid semicolon separator in query"
+        broken = BROKEN_ESCAPE.search(piece)
+        if broken:
+            return bad_escape(piece, broken.start())
+    return ""
 
 
 def read_query(pairs: Iterable[tuple[str, str]], fields: Mapping[str, QueryKind]) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def read_body(body: bytes, message: Message) -> dict[str, Any]:
     Raises:
         Unreadable: It is not JSON, or not this message.
     """
-    source = body.decode("utf-8", "replace")
+    source = _text(body)
     if not source.strip(" \t\r\n"):
         return {}
     try:
@@ -100,6 +100,14 @@ def read_body(body: bytes, message: Message) -> dict[str, Any]:
     except SyntaxFault as exc:
         raise Unreadable(exc.as_go()) from exc
     return Reader(text).message(text.value, message, ())
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError as exc:
+        before = body[: exc.start].decode()
+        raise Unreadable(f"proto: syntax error {place(before, len(before))}: invalid UTF-8 in string") from exc
 
 
 def read_text(source: str, message: Message) -> dict[str, Any]:
