@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -12,7 +13,7 @@ from kfadapter.engine.http.app import App
 from kfadapter.engine.http.parts import Parts
 from kfadapter.engine.server import EngineServer
 from kfadapter.errors import EngineError
-from support.engine_api import API, EngineApi, spec
+from support.engine_api import API, EngineApi, predicates, spec
 from support.scripted_supervisor import ScriptedSupervisor
 
 MULTIPART = {"content-type": "multipart/form-data; boundary=x"}
@@ -172,6 +173,26 @@ async def test_a_malformed_query_is_refused_as_go_refuses_it(api: EngineApi, que
     target = f"{API}/pipelines?{query}".encode()
     answer = await api.client.get(API, extensions={"target": target})
     assert (answer.status_code, answer.json()) == (400, {"code": 3, "message": words})
+
+
+async def test_a_form_stands_for_a_query_that_is_too_long_for_an_address(api: EngineApi) -> None:
+    """As on KFP's gateway; where something else is posted the method has to be named."""
+    made = [await api.post("/pipelines", {"name": f"p{number}"}) for number in range(3)]
+    ids = [each["pipeline_id"] for each in made[:2]] + [str(uuid4()) for _ in range(3000)]
+    among = predicates({"key": "pipeline_id", "operation": "IN", "string_values": {"values": ids}})
+    headers = {"x-http-method-override": "get"}
+    answer = await api.client.post(
+        f"{API}/pipelines", data={"filter": among}, headers=headers, params={"sort_by": "name desc"}
+    )
+    assert [each["name"] for each in answer.json()["pipelines"]] == ["p1", "p0"]
+    path = f"{API}/pipelines/{ids[0]}"
+    assert (await api.client.post(path, data={"x": "y"})).json() == made[0]
+    assert (await api.client.post(path, json={})).status_code == 501
+    assert (await api.client.post(f"{API}/runs/x:terminate", data={})).status_code == 404
+    headers = {"x-http-method-override": "DELETE"}
+    assert (await api.client.post(path, json={}, headers=headers)).status_code == 501
+    assert (await api.client.post(path, data={"cascade": "true"}, headers=headers)).json() == {}
+    assert (await api.client.get(path)).status_code == 404
 
 
 async def test_a_body_that_is_no_utf_8_is_refused_with_its_place(api: EngineApi) -> None:

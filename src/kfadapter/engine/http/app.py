@@ -21,6 +21,8 @@ from kfadapter.engine.protocol.queries import query_fault
 from kfadapter.errors import KFAdapterError
 
 UI_PREFIX = "/pipeline"
+FORM_TYPE = "application/x-www-form-urlencoded"
+METHOD_OVERRIDE = "x-http-method-override"
 ANY_API = "/apis/"
 BODY_LIMIT_BYTES = 16 * 1024 * 1024
 PACKAGE_LIMIT_BYTES = 64 * 1024 * 1024
@@ -84,7 +86,7 @@ class App:
         if prefix is None:
             raise ApiError(Code.NOT_FOUND, "Not Found")
         try:
-            found = self._apis[prefix].find(request.method, path.removeprefix(prefix))
+            found = _found(self._apis[prefix], request, path.removeprefix(prefix))
         except LookupError as exc:
             raise ApiError(Code.UNIMPLEMENTED, "Method Not Allowed") from exc
         if found is None:
@@ -102,19 +104,18 @@ class App:
 
     async def _call(self, request: Request, route: Route, parameters: dict[str, str]) -> Call:
         raw_query = request.scope["query_string"].decode("latin-1")
+        body = await self._body(request, PACKAGE_LIMIT_BYTES if route.spooled else BODY_LIMIT_BYTES)
+        if _is_form(request) and route.method in ("GET", "DELETE"):
+            raw_query = "&".join(piece for piece in (body.decode("latin-1"), raw_query) if piece)
         try:
-            query = parse_qsl(
-                raw_query,
-                keep_blank_values=True,
-                max_num_fields=MAX_QUERY_FIELDS,
-            )
+            query = parse_qsl(raw_query, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS)
         except ValueError as exc:
             raise ApiError(Code.INVALID_ARGUMENT, f"invalid query: {exc}") from exc
         return Call(
             parameters=parameters,
             query=query,
             content_type=request.headers.get("content-type", ""),
-            body=await self._body(request, PACKAGE_LIMIT_BYTES if route.spooled else BODY_LIMIT_BYTES),
+            body=body,
             byte_range=request.headers.get("range", ""),
             query_fault=query_fault(raw_query),
         )
@@ -137,6 +138,26 @@ class App:
         except TimeoutError as exc:
             raise ApiError(Code.DEADLINE_EXCEEDED, "the request's body did not come in time", status=408) from exc
         return b"".join(chunks)
+
+
+def _found(table: RouteTable, request: Request, path: str) -> tuple[Route, dict[str, str]] | None:
+    """The route of a request. For queries that are too long for an address the gateway lets a form stand for them: it
+    is posted where a GET is answered, or names its method in a header.
+
+    Raises:
+        LookupError: The path is known, the method is not.
+    """
+    if not _is_form(request):
+        return table.find(request.method, path)
+    named = request.headers.get(METHOD_OVERRIDE, "").upper()
+    try:
+        return table.find(named or request.method, path)
+    except LookupError:
+        return table.find("GET", path)
+
+
+def _is_form(request: Request) -> bool:
+    return request.method == "POST" and request.headers.get("content-type") == FORM_TYPE
 
 
 def _too_large(limit: int) -> ApiError:
