@@ -13,7 +13,7 @@ from kfadapter.engine.http.app import App
 from kfadapter.engine.http.parts import Parts
 from kfadapter.engine.server import EngineServer
 from kfadapter.errors import EngineError
-from support.engine_api import API, EngineApi, predicates, spec
+from support.engine_api import API, PIPELINES, EngineApi, predicates, spec
 from support.scripted_supervisor import ScriptedSupervisor
 
 MULTIPART = {"content-type": "multipart/form-data; boundary=x"}
@@ -173,6 +173,34 @@ async def test_a_malformed_query_is_refused_as_go_refuses_it(api: EngineApi, que
     target = f"{API}/pipelines?{query}".encode()
     answer = await api.client.get(API, extensions={"target": target})
     assert (answer.status_code, answer.json()) == (400, {"code": 3, "message": words})
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"origin": "http://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"origin": "http://["}, 403),
+        ({"origin": "http://engine.test:1", "host": "engine.test:1"}, 200),
+        ({"origin": "http://engine.test", "host": "engine.test:1"}, 403),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"sec-fetch-site": "same-origin", "origin": "https://proxy.test"}, 200),
+        ({"sec-fetch-site": "none"}, 200),
+    ],
+)
+async def test_no_other_website_may_change_anything_through_a_browser(
+    api: EngineApi, headers: dict[str, str], status: int
+) -> None:
+    content = b'{"name": "x"}'
+    answer = await api.client.post(
+        f"{API}/pipelines", content=content, headers={"content-type": "text/plain", **headers}
+    )
+    assert answer.status_code == status
+    files = {"uploadfile": ("p.yaml", (PIPELINES / "hello.yaml").read_bytes())}
+    answer = await api.client.post(f"/pipeline{API}/pipelines/upload", files=files, headers=headers)
+    assert answer.status_code == status
+    assert (await api.client.get(f"{API}/pipelines", headers=headers)).status_code == 200
 
 
 async def test_a_form_stands_for_a_query_that_is_too_long_for_an_address(api: EngineApi) -> None:

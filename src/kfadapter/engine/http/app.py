@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from kfadapter.engine.http.calls import Call, Route, RouteTable
+from kfadapter.engine.http.origins import FOREIGN, is_foreign
 from kfadapter.engine.http.parts import Parts
 from kfadapter.engine.http.routes import API_PREFIX, OLD_API_PREFIX, api_routes, frontdoor, old_api_routes
 from kfadapter.engine.protocol.answers import plain, problem
@@ -77,6 +78,8 @@ class App:
             )
 
     async def _routed(self, request: Request) -> Response:
+        if is_foreign(request.method, request.headers):
+            raise ApiError(Code.PERMISSION_DENIED, FOREIGN, FOREIGN)
         path = request.scope["path"]
         if path.startswith(f"{UI_PREFIX}/"):
             path = path.removeprefix(UI_PREFIX)
