@@ -123,6 +123,8 @@ async def test_many_do_the_same_side_by_side(suite: TypedApi) -> None:
         ("A" * 500, 400, 500),
         ("with-ascii-!@#$%", 200, 200),
         ("\u4f60\u597d\u4e16\u754c-pipeline", 200, 200),
+        ("\u4f60" * 42, 200, 200),
+        ("\u4f60" * 43, 400, 500),
         ("Capitals And Spaces ", 200, 200),
     ],
 )
@@ -195,6 +197,22 @@ async def make(suite: TypedApi, path: str, title: str) -> dict[str, Any]:
         },
     }
     return await suite.create(path, LISTS[path][1], {"display_name": title, **more[path]})
+
+
+async def test_a_display_name_may_be_longer_than_a_name(suite: TypedApi) -> None:
+    package = Package(HELLO, HELLO.read_bytes())
+    shown = "Shown " * 50
+    pipeline = await suite.upload(package, name=name(), display_name=shown)
+    version = await suite.upload_version(package, pipelineid=pipeline["pipeline_id"], name="v", display_name=shown)
+    assert (pipeline["display_name"], version["display_name"]) == (shown, shown)
+
+
+@pytest.mark.parametrize(
+    ("tags", "kept"), [("null", None), ('{"a": null}', {"a": ""}), ('{"a": "1", "a": "2"}', {"a": "2"})]
+)
+async def test_tags_are_read_as_go_reads_json(suite: TypedApi, tags: str, kept: dict[str, str] | None) -> None:
+    pipeline = await suite.upload(Package(HELLO, HELLO.read_bytes()), name=name(), tags=tags)
+    assert pipeline.get("tags") == kept
 
 
 async def test_versions_have_tags_that_lists_show_and_filters_find(suite: TypedApi) -> None:
