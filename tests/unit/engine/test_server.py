@@ -225,7 +225,7 @@ async def test_a_form_stands_for_a_query_that_is_too_long_for_an_address(api: En
 
 async def test_a_body_that_is_no_utf_8_is_refused_with_its_place(api: EngineApi) -> None:
     status, message = await api.refused("POST", "/pipelines", content=b'{"name":\n "caf\xe9"}')
-    assert (status, message) == (400, "proto: syntax error (line 2:6): invalid UTF-8 in string")
+    assert (status, message) == (400, "proto: syntax error (line 2:2): invalid UTF-8 in string")
 
 
 async def test_many_clients_at_once_are_all_answered(api: EngineApi) -> None:

@@ -22,6 +22,7 @@ INT64_BITS = 63
 EXACT_INTEGER = 2**53
 MAX_DEPTH = 200
 _INTEGER = re.compile(r"-?\d{1,19}")
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+("?)|( )$', re.DOTALL)
 _TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 
 
@@ -103,11 +104,15 @@ def read_body(body: bytes, message: Message) -> dict[str, Any]:
 
 
 def _text(body: bytes) -> str:
+    """A body's text. What is no UTF-8 can only stand in a string; elsewhere it is no JSON anyway."""
     try:
         return body.decode()
     except UnicodeDecodeError as exc:
         before = body[: exc.start].decode()
-        raise Unreadable(f"proto: syntax error {place(before, len(before))}: invalid UTF-8 in string") from exc
+    *_, last = _STRING.finditer(before + " ")
+    if last[2]:
+        return body.decode(errors="replace")
+    raise Unreadable(f"proto: syntax error {place(before, last.start())}: invalid UTF-8 in string")
 
 
 def read_text(source: str, message: Message) -> dict[str, Any]:
