@@ -14,7 +14,7 @@ from typing import Any
 from croniter import croniter
 from croniter.croniter import CroniterBadDateError
 
-from kfadapter.engine.protocol.schedules import Cron, Every, read_cron
+from kfadapter.engine.protocol.schedules import NEVER, Cron, Every, read_cron
 
 YEARS_WITHOUT_SLOT = 8
 """The longest time between two 29ths of February; a cron text that has no slot for so long never has one."""
@@ -90,7 +90,7 @@ def timetable(trigger: Mapping[str, Any], created_at: int) -> Timetable:
 
 def _step(rule: Cron, moment: int, *, forward: bool) -> int | None:
     """The neighbouring slot of a moment, which is no slot itself as far as this goes."""
-    if moment >= FAR_AWAY:
+    if moment >= FAR_AWAY or rule.expression == NEVER:
         return None
     walk = croniter(
         rule.expression,
