@@ -120,12 +120,20 @@ def test_filters_are_read_by_protojson_alone() -> None:
         ([("page_size", "many")], 'parsing field "page_size": strconv.ParseInt: parsing "many": invalid syntax'),
         ([("pageSize", "9" * 30)], f'strconv.ParseInt: parsing "{"9" * 30}": value out of range'),
         ([("page_size", "1"), ("page_size", "2")], 'too many values for field "page_size": 1, 2'),
+        ([("page_size", "1"), ("pageSize", "1")], 'duplicate field "page_size"'),
+        ([("page_size", "\u0663")], 'strconv.ParseInt: parsing "\u0663": invalid syntax'),
+        ([("page_size.most", "1")], 'invalid path: "page_size" is not a message'),
+        ([("sortBy[]", "name")], 'field "sort_by" is not a map'),
     ],
 )
 def test_query_parameters_are_typed_and_come_once(pairs: list[tuple[str, str]], words: str) -> None:
     with pytest.raises(Unreadable) as caught:
         read_query(pairs, LISTING)
     assert words in caught.value.message
+
+
+def test_whole_numbers_may_begin_with_zeros() -> None:
+    assert read_query([("page_size", "+" + "0" * 20 + "7")], LISTING) == {"page_size": 7}
 
 
 def test_unknown_query_parameters_are_ignored() -> None:
