@@ -1,8 +1,9 @@
 """KFP's filter language: predicates over declared keys, read strictly, turned into conditions on columns.
 
 The filter arrives as JSON in a query parameter that KFP decodes once more (`+` and `%`), which clients count on.
-Text is compared without regard to the case of ASCII letters, `%` and `_` in a substring are wildcards, and a text
-compared with a time counts as the number it begins with: all as on KFP's own database.
+Text is compared without regard to the case of ASCII letters, `%` and `_` in a substring are wildcards unless a
+backslash stands before them, and a text compared with a time counts as the number it begins with: all as on KFP's own
+database.
 """
 
 import re
@@ -30,6 +31,9 @@ GO_TYPES = {
     "long_values": "[]int64",
     "string_values": "[]string",
 }
+MOST_CONDITIONS = 500
+MOST_VALUES = 30_000
+LONGEST_SUBSTRING = 10_000
 _LEADING_NUMBER = re.compile(r"\s*[+-]?\d+")
 
 Value = str | int | list[str] | list[int]
@@ -145,6 +149,24 @@ def to_conditions(predicates: Iterable[Predicate], keys: Keys) -> tuple[Conditio
         value = _fitted(predicate.value, is_number=column in keys.seconds)
         conditions.append(Condition(column=column, operation=predicate.operation, value=value))
     return tuple(conditions)
+
+
+def bounded(conditions: Conditions) -> Conditions:
+    """The conditions, when there are no more than the engine's database can compare with in one statement.
+
+    Raises:
+        ApiError: There are too many, or one compares with too much.
+    """
+    number = len(conditions.columns) + len(conditions.tags)
+    if number > MOST_CONDITIONS:
+        raise invalid(f"the filter has {number} predicates, at most {MOST_CONDITIONS} are taken")
+    values = sum(len(each.value) for each in conditions.columns if isinstance(each.value, list))
+    if values > MOST_VALUES:
+        raise invalid(f"the filter lists {values} values, at most {MOST_VALUES} are taken")
+    for each in conditions.columns:
+        if each.operation == "IS_SUBSTRING" and len(str(each.value)) > LONGEST_SUBSTRING:
+            raise invalid(f"the filter looks for a text of more than {LONGEST_SUBSTRING} characters")
+    return conditions
 
 
 def _predicate(message: dict[str, Any]) -> Predicate:
