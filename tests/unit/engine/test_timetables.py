@@ -89,6 +89,13 @@ def test_an_interval_counts_from_the_creation_or_the_start() -> None:
     assert slots(every(3600, start_time="2030-01-05T00:30:00Z"), 2) == ["01-05T01:30:00", "01-05T02:30:00"]
 
 
+@pytest.mark.parametrize("trigger", [cron("0 0 * * * *"), {"periodic_schedule": {"interval_second": "3600"}}])
+def test_the_zero_time_of_go_is_no_start_and_no_end(trigger: dict[str, Any]) -> None:
+    never = {"start_time": "0001-01-01T00:00:00Z", "end_time": "0001-01-01T00:00:00Z"}
+    kept = {kind: {**schedule, **never} for kind, schedule in trigger.items()}
+    assert slots(kept) == slots(trigger) == ["01-01T01:00:00", "01-01T02:00:00", "01-01T03:00:00"]
+
+
 def test_the_end_is_included_and_nothing_comes_after_it() -> None:
     assert slots(every(3600, end_time="2030-01-01T02:00:00Z"), 9) == ["01-01T01:00:00", "01-01T02:00:00"]
     assert slots(cron("0 0 * * * *", end_time="2030-01-01T01:59:59Z"), 9) == ["01-01T01:00:00"]

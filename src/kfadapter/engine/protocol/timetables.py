@@ -8,7 +8,7 @@ between (KFP's drift once slots have been passed over).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from croniter import croniter
@@ -21,6 +21,8 @@ YEARS_WITHOUT_SLOT = 8
 
 FAR_AWAY = 253_000_000_000
 """Nothing is due from the year 9987 on: calendars end there."""
+
+ZERO_TIME = datetime(1, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,4 +109,6 @@ def _step(rule: Cron, moment: int, *, forward: bool) -> int | None:
 
 
 def _seconds(text: str | None) -> int | None:
-    return int(datetime.fromisoformat(text).timestamp()) if text else None
+    """A start or end; Go's zero time, which clients in Go send for none, is none to Kubernetes either."""
+    moment = datetime.fromisoformat(text).replace(tzinfo=UTC) if text else ZERO_TIME
+    return None if moment == ZERO_TIME else int(moment.timestamp())
