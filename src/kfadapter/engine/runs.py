@@ -47,7 +47,7 @@ from kfadapter.engine.store.schedules import DueRun, fire
 from kfadapter.errors import EngineError
 
 SERVICE_ACCOUNT = "pipeline-runner"
-REFUSED_AFTER_SECONDS = 0.5
+REFUSED_AFTER_SECONDS = 1.0
 """A run that is refused is PENDING for so long, like every run at its beginning: clients of KFP count on finding a run
 that they have just made PENDING or RUNNING."""
 RUN_FILE = "run.json"

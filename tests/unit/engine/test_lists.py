@@ -1,7 +1,9 @@
 """Lists: filters, order, pages; and what writers beside a reader do to them."""
 
 import asyncio
+import base64
 import itertools
+import json
 from typing import Any
 
 import pytest
@@ -119,6 +121,50 @@ async def test_every_operation_narrows_a_text(
     assert await names(api, filter=predicates({"operation": operation, "key": "name", **value})) == expected
 
 
+@pytest.mark.parametrize(
+    ("looked_for", "expected"),
+    [("a_b", ["a_b", "axb", "a\\b"]), ("a\\_b", ["a_b"]), ("a\\\\b", ["a\\b"]), ("a\\xb", ["axb"])],
+)
+async def test_a_backslash_takes_the_meaning_from_a_wildcard(
+    api: EngineApi, looked_for: str, expected: list[str]
+) -> None:
+    await make(api, "a_b", "axb", "a\\b", "ab")
+    predicate = {"operation": "IS_SUBSTRING", "key": "name", "string_value": looked_for}
+    assert await names(api, filter=predicates(predicate)) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ([{"operation": "NOT_EQUALS", "key": "name", "string_value": "x"}] * 501, "501 predicates, at most 500"),
+        ([{"operation": "EQUALS", "key": "tags.a", "string_value": "x"}] * 501, "501 predicates, at most 500"),
+        ([{"operation": "IN", "key": "name", "string_values": {"values": ["x"] * 30_001}}], "30001 values, at most"),
+        ([{"operation": "IS_SUBSTRING", "key": "name", "string_value": "x" * 10_001}], "more than 10000 characters"),
+    ],
+)
+async def test_filters_beyond_what_a_database_compares_are_refused(
+    api: EngineApi, given: list[dict[str, Any]], words: str
+) -> None:
+    status, message = await api.refused(
+        "POST", "/pipelines", data={"filter": predicates(*given)}, headers={"X-HTTP-Method-Override": "GET"}
+    )
+    assert status == 400
+    assert words in message
+
+
+async def test_a_filter_may_be_as_large_as_said(api: EngineApi) -> None:
+    await make(api, "a", "b")
+    given: list[dict[str, Any]] = [
+        *[{"operation": "NOT_EQUALS", "key": "name", "string_value": "b"}] * 498,
+        {"operation": "IN", "key": "name", "string_values": {"values": ["a"] * 30_000}},
+        {"operation": "IS_SUBSTRING", "key": "name", "string_value": "a"},
+    ]
+    answer = await api.client.post(
+        "/apis/v2beta1/pipelines", data={"filter": predicates(*given)}, headers={"X-HTTP-Method-Override": "GET"}
+    )
+    assert [found["name"] for found in answer.json()["pipelines"]] == ["a"]
+
+
 async def test_a_token_is_good_for_its_own_list_and_criteria_only(api: EngineApi) -> None:
     await make(api, "a", "b")
     token = (await api.get("/pipelines", page_size=1, sort_by="name"))["next_page_token"]
@@ -126,6 +172,33 @@ async def test_a_token_is_good_for_its_own_list_and_criteria_only(api: EngineApi
     assert status == 400
     assert "page token does not match" in message
     assert (await api.refused("GET", "/experiments", params={"page_token": token}))[0] == 500
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"SortByFieldValue": 1 << 63},
+        {"KeyFieldValue": -(1 << 64)},
+        {"KeyFieldValue": "1"},
+        {"SortByFieldValue": True},
+        {"SortByFieldValue": None},
+        {"Filter": [["name", "IN", "x"]]},
+        {"Filter": [["name", "EQUALS", ["x"]]]},
+        {"Filter": [["name", "EQUALS", 1 << 63]]},
+        {"Filter": [["name", "IS_SUBSTRING", ["x"]]]},
+        {"Filter": [["secret", "EQUALS", "x"]]},
+        {"Filter": [["name", ["EQUALS"], "x"]]},
+        {"Filter": ["name"]},
+        {"Filter": 1},
+        {"Tags": [["a"]]},
+        {"Filter": [["name", "EQUALS", "x"]] * 501},
+    ],
+)
+async def test_a_token_somebody_made_up_is_refused(api: EngineApi, change: dict[str, Any]) -> None:
+    await make(api, "a", "b")
+    token = json.loads(base64.b64decode((await api.get("/pipelines", page_size=1))["next_page_token"]))
+    made_up = base64.b64encode(json.dumps(token | change).encode()).decode()
+    assert (await api.refused("GET", "/pipelines", params={"page_token": made_up}))[0] == 400
 
 
 def _escaped(name: str) -> str:

@@ -52,6 +52,11 @@ async def test_the_full_view_fills_every_field(api: EngineApi, run_id: str) -> N
     assert len(tasks[INNER]["outputs"]["model"]["artifact_ids"]) == 1
 
 
+@pytest.mark.parametrize("view", ["", "BASIC", "DEFAULT", "full", "2"])
+async def test_other_views_are_passed_over(api: EngineApi, run_id: str, view: str) -> None:
+    assert await api.get(f"/runs/{run_id}", view=view) == await api.get(f"/runs/{run_id}")
+
+
 async def test_lists_show_tasks_too(api: EngineApi, run_id: str) -> None:
     (run,) = (await api.get("/runs"))["runs"]
     assert {task["task_id"]: task for task in run["run_details"]["task_details"]} == await details(api, run_id)

@@ -237,6 +237,18 @@ root:
     }
 
 
+def test_settings_are_kept_as_protobuf_writes_them_and_newer_ones_as_they_came() -> None:
+    known = b"platforms: {kubernetes: {deployment_spec: {executors: {exec-a: {podMetadata: {n: 2.0}}}}}}\n"
+    newer = b"platforms: {kubernetes: {somethingNew: {n: 2.0}}}\n"
+    template = read_template(SMALL + b"---\n" + known)
+    assert template.platform_spec == {
+        "platforms": {"kubernetes": {"deploymentSpec": {"executors": {"exec-a": {"podMetadata": {"n": 2}}}}}}
+    }
+    assert b"2.0}" not in template.to_json()[1]
+    template = read_template(SMALL + b"---\n" + newer)
+    assert template.platform_spec == {"platforms": {"kubernetes": {"somethingNew": {"n": 2.0}}}}
+
+
 @pytest.mark.parametrize("path", sorted(CORPUS.rglob("*.yaml")), ids=lambda path: path.stem)
 def test_what_the_compiler_writes_is_kept_as_it_is(path: Path) -> None:
     given = next(yaml.safe_load_all(path.read_bytes()))

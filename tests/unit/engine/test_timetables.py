@@ -46,6 +46,12 @@ def every(seconds: int, **times: str) -> dict[str, Any]:
         ("@daily", ["01-02T00:00:00", "01-03T00:00:00", "01-04T00:00:00"]),
         ("@every 1h30m", ["01-01T01:30:00", "01-01T03:00:00", "01-01T04:30:00"]),
         ("0 0 0 31 2 *", []),
+        # Every day of the week, but not as `*`: one of the two day fields is enough.
+        ("0 0 12 23 * 0-6", ["01-01T12:00:00", "01-02T12:00:00", "01-03T12:00:00"]),
+        ("0 0 12 1/1 * FRI", ["01-01T12:00:00", "01-02T12:00:00", "01-03T12:00:00"]),
+        ("0 0 12 1, * *", ["01-01T12:00:00", "02-01T12:00:00", "03-01T12:00:00"]),
+        ("0 0 12 , * *", []),
+        ("@every -1h", ["01-01T00:00:01", "01-01T00:00:02", "01-01T00:00:03"]),
     ],
 )
 def test_a_cron_text_names_these_moments(text: str, expected: list[str]) -> None:
@@ -56,9 +62,38 @@ def test_where_one_day_field_is_open_even_in_steps_the_other_must_hold_too() -> 
     assert slots(cron("0 0 12 */2 * MON"), 2) == ["01-07T12:00:00", "01-21T12:00:00"]
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "Empty spec string"),
+        ("* * * *", "Expected 5 to 6 fields, found 4: * * * *"),
+        ("* * * 3--1/2 * *", "Too many hyphens: 3--1/2"),
+        ("* * * -- * *", 'Failed to parse int from : strconv.Atoi: parsing "": invalid syntax'),
+        ("* * 9-17/-1 * * *", "Negative number (-1) not allowed: -1"),
+        ("* * 1/2/3 * * *", "Too many slashes: 1/2/3"),
+        ("* * * 30-32 * *", "End of range (32) above maximum (31): 30-32"),
+        ("@every 1d", 'Failed to parse duration @every 1d: time: unknown unit "d" in duration "1d"'),
+        ("@every 5", 'Failed to parse duration @every 5: time: missing unit in duration "5"'),
+        ("@every 9999999h", 'Failed to parse duration @every 9999999h: time: invalid duration "9999999h"'),
+    ],
+)
+def test_a_text_is_refused_in_the_words_of_robfig_cron(text: str, words: str) -> None:
+    """The words are those of its release 1.2.0, asked with these texts."""
+    with pytest.raises(CronFault) as refused:
+        check_cron(text)
+    assert str(refused.value) == words
+
+
 def test_an_interval_counts_from_the_creation_or_the_start() -> None:
     assert slots(every(3600), 2) == ["01-01T01:00:00", "01-01T02:00:00"]
     assert slots(every(3600, start_time="2030-01-05T00:30:00Z"), 2) == ["01-05T01:30:00", "01-05T02:30:00"]
+
+
+@pytest.mark.parametrize("trigger", [cron("0 0 * * * *"), {"periodic_schedule": {"interval_second": "3600"}}])
+def test_the_zero_time_of_go_is_no_start_and_no_end(trigger: dict[str, Any]) -> None:
+    never = {"start_time": "0001-01-01T00:00:00Z", "end_time": "0001-01-01T00:00:00Z"}
+    kept = {kind: {**schedule, **never} for kind, schedule in trigger.items()}
+    assert slots(kept) == slots(trigger) == ["01-01T01:00:00", "01-01T02:00:00", "01-01T03:00:00"]
 
 
 def test_the_end_is_included_and_nothing_comes_after_it() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kfadapter.engine.protocol.faults import Unreadable
-from kfadapter.engine.protocol.messages import EXPERIMENT, FILTER, RECURRING_RUN, RUN
+from kfadapter.engine.protocol.messages import EXPERIMENT, FILTER, PIPELINE, RECURRING_RUN, RUN
 from kfadapter.engine.protocol.queries import LISTING, read_query
 from kfadapter.engine.protocol.wire import Message, Scalar, epoch, number, read_body, read_text
 
@@ -70,7 +70,7 @@ def test_nothing_is_an_empty_message_and_what_follows_the_first_value_is_ignored
             RECURRING_RUN,
             'proto: (line 1:46): invalid google.protobuf.Timestamp value "soon"',
         ),
-        ('{"display_name": "\\ud800"}', EXPERIMENT, "invalid character '\\\\' in string escape code"),
+        ('{"display_name": "\\ud800"}', EXPERIMENT, "proto: unexpected EOF"),
         ('{"runtime_config": {"parameters": {"a": NaN}}}', RUN, "invalid character 'N' looking for beginning of value"),
     ],
 )
@@ -120,6 +120,10 @@ def test_filters_are_read_by_protojson_alone() -> None:
         ([("page_size", "many")], 'parsing field "page_size": strconv.ParseInt: parsing "many": invalid syntax'),
         ([("pageSize", "9" * 30)], f'strconv.ParseInt: parsing "{"9" * 30}": value out of range'),
         ([("page_size", "1"), ("page_size", "2")], 'too many values for field "page_size": 1, 2'),
+        ([("page_size", "1"), ("pageSize", "1")], 'duplicate field "page_size"'),
+        ([("page_size", "\u0663")], 'strconv.ParseInt: parsing "\u0663": invalid syntax'),
+        ([("page_size.most", "1")], 'invalid path: "page_size" is not a message'),
+        ([("sortBy[]", "name")], 'field "sort_by" is not a map'),
     ],
 )
 def test_query_parameters_are_typed_and_come_once(pairs: list[tuple[str, str]], words: str) -> None:
@@ -128,5 +132,51 @@ def test_query_parameters_are_typed_and_come_once(pairs: list[tuple[str, str]], 
     assert words in caught.value.message
 
 
+def test_whole_numbers_may_begin_with_zeros() -> None:
+    assert read_query([("page_size", "+" + "0" * 20 + "7")], LISTING) == {"page_size": 7}
+
+
 def test_unknown_query_parameters_are_ignored() -> None:
     assert read_query([("colour", "red"), ("cascade", "T")], {"cascade": Scalar.BOOL}) == {"cascade": True}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (r'{"name":"a\q"}', "invalid character 'q' in string escape code"),
+        (r'{"name":"\u12"}', "invalid character '\"' in \\u hexadecimal character escape"),
+        (r'{"name":"\u12g4"}', "invalid character 'g' in \\u hexadecimal character escape"),
+        (r'{"name":"\\\ud800\u0041"}', 'proto: syntax error (line 1:9): invalid escape code "\\\\u0041" in string'),
+        (r'{"name":"\ud83d\ude00", "x":"\udc00"}', "proto: unexpected EOF"),
+        ('{"name":-}', "invalid character '}' in numeric literal"),
+        ('{"name":1.}', "invalid character '}' after decimal point in numeric literal"),
+        ('{"name":1e+}', "invalid character '}' in exponent of numeric literal"),
+        ('{"name":01}', "invalid character '1' after object key:value pair"),
+        ('{"name":nul}', "invalid character '}' in literal null (expecting 'l')"),
+        ("-", "unexpected EOF"),
+        ('{"name":"a" "b"}', "invalid character '\"' after object key:value pair"),
+        ("/*x*/{}", "invalid character '/' looking for beginning of value"),
+        ("{name:1}", "invalid character 'n' looking for beginning of object key string"),
+    ],
+)
+def test_what_is_no_json_is_described_as_go_describes_it(text: str, words: str) -> None:
+    """The words are those of grpc-gateway 2 and protobuf-go 1.36, asked with these texts."""
+    with pytest.raises(Unreadable) as refused:
+        read_body(text.encode(), PIPELINE)
+    assert refused.value.message == words
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"name":\n "caf\xe9"}', "proto: syntax error (line 2:2): invalid UTF-8 in string"),
+        (b'{"na\xe9me": "a"}', "proto: syntax error (line 1:2): invalid UTF-8 in string"),
+        (b'{"a\\"\xe9":1}', "proto: syntax error (line 1:2): invalid UTF-8 in string"),
+        (b'{"name":"a"\xe9}', "invalid character '\ufffd' after object key:value pair"),
+        (b"\xe9", "invalid character '\ufffd' looking for beginning of value"),
+    ],
+)
+def test_bytes_that_are_no_utf_8_are_refused(body: bytes, words: str) -> None:
+    with pytest.raises(Unreadable) as refused:
+        read_body(body, PIPELINE)
+    assert refused.value.message == words

@@ -13,13 +13,17 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from kfadapter.engine.http.calls import Call, Route, RouteTable
+from kfadapter.engine.http.origins import FOREIGN, is_foreign
 from kfadapter.engine.http.parts import Parts
 from kfadapter.engine.http.routes import API_PREFIX, OLD_API_PREFIX, api_routes, frontdoor, old_api_routes
 from kfadapter.engine.protocol.answers import plain, problem
 from kfadapter.engine.protocol.faults import ApiError, Code
+from kfadapter.engine.protocol.queries import query_fault
 from kfadapter.errors import KFAdapterError
 
 UI_PREFIX = "/pipeline"
+FORM_TYPE = "application/x-www-form-urlencoded"
+METHOD_OVERRIDE = "x-http-method-override"
 ANY_API = "/apis/"
 BODY_LIMIT_BYTES = 16 * 1024 * 1024
 PACKAGE_LIMIT_BYTES = 64 * 1024 * 1024
@@ -74,6 +78,8 @@ class App:
             )
 
     async def _routed(self, request: Request) -> Response:
+        if is_foreign(request.method, request.headers):
+            raise ApiError(Code.PERMISSION_DENIED, FOREIGN, FOREIGN)
         path = request.scope["path"]
         if path.startswith(f"{UI_PREFIX}/"):
             path = path.removeprefix(UI_PREFIX)
@@ -83,7 +89,7 @@ class App:
         if prefix is None:
             raise ApiError(Code.NOT_FOUND, "Not Found")
         try:
-            found = self._apis[prefix].find(request.method, path.removeprefix(prefix))
+            found = _found(self._apis[prefix], request, path.removeprefix(prefix))
         except LookupError as exc:
             raise ApiError(Code.UNIMPLEMENTED, "Method Not Allowed") from exc
         if found is None:
@@ -100,20 +106,21 @@ class App:
         return await found[0].handler(self._parts, await self._call(request, *found))
 
     async def _call(self, request: Request, route: Route, parameters: dict[str, str]) -> Call:
+        raw_query = request.scope["query_string"].decode("latin-1")
+        body = await self._body(request, PACKAGE_LIMIT_BYTES if route.spooled else BODY_LIMIT_BYTES)
+        if _is_form(request) and route.method in ("GET", "DELETE"):
+            raw_query = "&".join(piece for piece in (body.decode("latin-1"), raw_query) if piece)
         try:
-            query = parse_qsl(
-                request.scope["query_string"].decode("latin-1"),
-                keep_blank_values=True,
-                max_num_fields=MAX_QUERY_FIELDS,
-            )
+            query = parse_qsl(raw_query, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS)
         except ValueError as exc:
             raise ApiError(Code.INVALID_ARGUMENT, f"invalid query: {exc}") from exc
         return Call(
             parameters=parameters,
             query=query,
             content_type=request.headers.get("content-type", ""),
-            body=await self._body(request, PACKAGE_LIMIT_BYTES if route.spooled else BODY_LIMIT_BYTES),
+            body=body,
             byte_range=request.headers.get("range", ""),
+            query_fault=query_fault(raw_query),
         )
 
     async def _body(self, request: Request, limit: int) -> bytes:
@@ -134,6 +141,26 @@ class App:
         except TimeoutError as exc:
             raise ApiError(Code.DEADLINE_EXCEEDED, "the request's body did not come in time", status=408) from exc
         return b"".join(chunks)
+
+
+def _found(table: RouteTable, request: Request, path: str) -> tuple[Route, dict[str, str]] | None:
+    """The route of a request. For queries that are too long for an address the gateway lets a form stand for them: it
+    is posted where a GET is answered, or names its method in a header.
+
+    Raises:
+        LookupError: The path is known, the method is not.
+    """
+    if not _is_form(request):
+        return table.find(request.method, path)
+    named = request.headers.get(METHOD_OVERRIDE, "").upper()
+    try:
+        return table.find(named or request.method, path)
+    except LookupError:
+        return table.find("GET", path)
+
+
+def _is_form(request: Request) -> bool:
+    return request.method == "POST" and request.headers.get("content-type") == FORM_TYPE
 
 
 def _too_large(limit: int) -> ApiError:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
+from kfadapter.engine.protocol.faults import Unreadable
 from kfadapter.engine.protocol.queries import QueryKind, read_query
 from kfadapter.engine.protocol.wire import Message, read_body
 
@@ -29,6 +30,7 @@ class Call:
         content_type: The header as sent.
         body: Everything that was sent.
         byte_range: The header `Range` as sent.
+        query_fault: What Go would say is wrong with the query's form; empty: nothing.
     """
 
     parameters: Mapping[str, str]
@@ -36,6 +38,7 @@ class Call:
     content_type: str
     body: bytes
     byte_range: str = ""
+    query_fault: str = ""
 
     async def message(self, message: Message) -> dict[str, Any]:
         """The body as a message; a large one is read beside the event loop.
@@ -51,8 +54,10 @@ class Call:
         """The declared query parameters.
 
         Raises:
-            Unreadable: One is given twice or does not fit.
+            Unreadable: The query is malformed, or one is given twice or does not fit.
         """
+        if self.query_fault:
+            raise Unreadable(self.query_fault)
         return read_query(self.query, fields)
 
     def text(self, name: str) -> str:

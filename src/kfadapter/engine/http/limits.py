@@ -1,5 +1,6 @@
-"""Lengths that KFP allows for names, namespaces and tags."""
+"""Lengths that KFP allows: of names and namespaces in bytes, of tags in characters. Display names may have any."""
 
+import json
 from collections.abc import Mapping
 
 from kfadapter.engine.protocol.faults import invalid
@@ -18,7 +19,7 @@ def check_length(what: str, value: str, limit: int) -> None:
     Raises:
         ApiError: Names the field and the limit.
     """
-    if len(value) > limit:
+    if len(value.encode()) > limit:
         raise invalid(f"{what} length cannot exceed {limit}")
 
 
@@ -34,8 +35,13 @@ def check_tags(tags: Mapping[str, str]) -> None:
         if not key:
             raise invalid("tag key cannot be empty")
         if "." in key:
-            raise invalid(f"tag key \"{key}\" must not contain '.' character")
+            raise invalid(f"tag key {_quoted(key)} must not contain '.' character")
         if len(key) > TAG_LENGTH:
-            raise invalid(f'tag key "{key}" exceeds maximum length of {TAG_LENGTH} characters')
+            raise invalid(f"tag key {_quoted(key)} exceeds maximum length of {TAG_LENGTH} characters")
         if len(value) > TAG_LENGTH:
-            raise invalid(f'tag value "{value}" for key "{key}" exceeds maximum length of {TAG_LENGTH} characters')
+            what = f"tag value {_quoted(value)} for key {_quoted(key)}"
+            raise invalid(f"{what} exceeds maximum length of {TAG_LENGTH} characters")
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

@@ -26,7 +26,7 @@ class JSONAnswer(Response):
 
 def seconds(value: int) -> str:
     """A stored time, as KFP prints it; 0 is 1970-01-01T00:00:00Z, its "not yet"."""
-    return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(value, UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def present(members: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,13 +13,14 @@ from enum import IntEnum
 
 
 class Code(IntEnum):
-    """The gRPC status codes that KFP uses."""
+    """The gRPC status codes that are used; KFP has no use for PERMISSION_DENIED in single-user mode."""
 
     UNKNOWN = 2
     INVALID_ARGUMENT = 3
     DEADLINE_EXCEEDED = 4
     NOT_FOUND = 5
     ALREADY_EXISTS = 6
+    PERMISSION_DENIED = 7
     RESOURCE_EXHAUSTED = 8
     FAILED_PRECONDITION = 9
     ABORTED = 10
@@ -34,6 +35,7 @@ HTTP_STATUS = {
     Code.DEADLINE_EXCEEDED: 504,
     Code.NOT_FOUND: 404,
     Code.ALREADY_EXISTS: 409,
+    Code.PERMISSION_DENIED: 403,
     Code.RESOURCE_EXHAUSTED: 429,
     Code.FAILED_PRECONDITION: 400,
     Code.ABORTED: 409,

@@ -1,17 +1,18 @@
 """KFP's filter language: predicates over declared keys, read strictly, turned into conditions on columns.
 
 The filter arrives as JSON in a query parameter that KFP decodes once more (`+` and `%`), which clients count on.
-Text is compared without regard to the case of ASCII letters, `%` and `_` in a substring are wildcards, and a text
-compared with a time counts as the number it begins with: all as on KFP's own database.
+Text is compared without regard to the case of ASCII letters, `%` and `_` in a substring are wildcards unless a
+backslash stands before them, and a text compared with a time counts as the number it begins with: all as on KFP's own
+database.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote_plus
 
+from kfadapter.engine.protocol.escapes import BROKEN_ESCAPE, bad_escape
 from kfadapter.engine.protocol.faults import ApiError, Code, Unreadable, invalid
 from kfadapter.engine.protocol.messages import FILTER
 from kfadapter.engine.protocol.wire import read_text
@@ -30,7 +31,9 @@ GO_TYPES = {
     "long_values": "[]int64",
     "string_values": "[]string",
 }
-_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+MOST_CONDITIONS = 500
+MOST_VALUES = 30_000
+LONGEST_SUBSTRING = 10_000
 _LEADING_NUMBER = re.compile(r"\s*[+-]?\d+")
 
 Value = str | int | list[str] | list[int]
@@ -86,10 +89,9 @@ def decode(encoded: str) -> str:
     Raises:
         Unreadable: An escape is broken.
     """
-    broken = _BROKEN_ESCAPE.search(encoded)
+    broken = BROKEN_ESCAPE.search(encoded)
     if broken:
-        shown = json.dumps(encoded[broken.start() : broken.start() + 3], ensure_ascii=False)
-        raise Unreadable(f"invalid URL escape {shown}")
+        raise Unreadable(bad_escape(encoded, broken.start()))
     return unquote_plus(encoded, errors="replace")
 
 
@@ -149,6 +151,24 @@ def to_conditions(predicates: Iterable[Predicate], keys: Keys) -> tuple[Conditio
         value = _fitted(predicate.value, is_number=column in keys.seconds)
         conditions.append(Condition(column=column, operation=predicate.operation, value=value))
     return tuple(conditions)
+
+
+def bounded(conditions: Conditions) -> Conditions:
+    """The conditions, when there are no more than the engine's database can compare with in one statement.
+
+    Raises:
+        ApiError: There are too many, or one compares with too much.
+    """
+    number = len(conditions.columns) + len(conditions.tags)
+    if number > MOST_CONDITIONS:
+        raise invalid(f"the filter has {number} predicates, at most {MOST_CONDITIONS} are taken")
+    values = sum(len(each.value) for each in conditions.columns if isinstance(each.value, list))
+    if values > MOST_VALUES:
+        raise invalid(f"the filter lists {values} values, at most {MOST_VALUES} are taken")
+    for each in conditions.columns:
+        if each.operation == "IS_SUBSTRING" and len(str(each.value)) > LONGEST_SUBSTRING:
+            raise invalid(f"the filter looks for a text of more than {LONGEST_SUBSTRING} characters")
+    return conditions
 
 
 def _predicate(message: dict[str, Any]) -> Predicate:

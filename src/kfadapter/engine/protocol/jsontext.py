@@ -9,11 +9,16 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from string import hexdigits
 from typing import Any
 
 MAX_DEPTH_ERROR = "exceeded max depth"
 _BLANK = re.compile(r"[ \t\n\r]*")
 _WORD = re.compile(r'[^\s,:{}\[\]"]+')
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_UNIT = re.compile(
+    r"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\[^u])|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _LITERALS = ("null", "true", "false")
 
@@ -52,12 +57,25 @@ class SyntaxFault(Exception):
         return f"proto: syntax error {place(self.text, self._start)}: invalid value {shown}"
 
 
-class RepeatedMember(Exception):
-    """An object names a member twice."""
+class HalfCharacter(SyntaxFault):
+    """A text has half of a character that UTF-16 writes in two; only protojson minds.
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
+    Attributes:
+        following: The six characters where the other half was to be.
+    """
+
+    def __init__(self, source: str, position: int, following: str) -> None:
+        super().__init__(source, position, "in string escape code")
+        self.following = following
+
+    def as_go(self) -> str:
+        return self.as_protojson()
+
+    def as_protojson(self) -> str:
+        if len(self.following) < 6:
+            return "proto: unexpected EOF"
+        shown = json.dumps(self.following, ensure_ascii=False)
+        return f"proto: syntax error {place(self.text, self.position)}: invalid escape code {shown} in string"
 
 
 class Members(dict[str, Any]):
@@ -156,7 +174,17 @@ def _check_surrogates(source: str, value: Any) -> None:
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as exc:
-        raise SyntaxFault(source, escape.start(), "in string escape code") from exc
+        raise _half_character(source) from exc
+
+
+def _half_character(source: str) -> "HalfCharacter":
+    """The first half that is not followed by the other half."""
+    for match in _STRING.finditer(source):
+        for escape in _UNIT.finditer(match[0]):
+            if escape[2]:
+                after = match.start() + escape.end()
+                return HalfCharacter(source, match.start(), source[after : after + 6])
+    return HalfCharacter(source, 0, "")
 
 
 def _after_blank(source: str, offset: int) -> int:
@@ -184,8 +212,10 @@ def _fault(source: str, exc: json.JSONDecodeError) -> SyntaxFault:
     if exc.doc is not source:
         return SyntaxFault(source, source.find(exc.doc), "looking for beginning of value")
     position = _after_blank(source, exc.pos)
-    if exc.msg.startswith(("Unterminated string", "Invalid \\")):
+    if exc.msg.startswith("Unterminated string"):
         return SyntaxFault(source, len(source), "in string literal")
+    if exc.msg.startswith("Invalid \\"):
+        return _escape_fault(source, source.rfind("\\", 0, exc.pos + 1))
     if exc.msg.startswith("Invalid control"):
         return SyntaxFault(source, exc.pos, "in string literal")
     if exc.msg.startswith("Expecting property"):
@@ -193,8 +223,31 @@ def _fault(source: str, exc: json.JSONDecodeError) -> SyntaxFault:
     if exc.msg.startswith("Expecting ':'"):
         return SyntaxFault(source, position, "after object key")
     if exc.msg.startswith("Expecting ','"):
-        return SyntaxFault(source, position, "after object key:value pair")
+        return _number_fault(source, position) or SyntaxFault(source, position, "after object key:value pair")
+    if source[position : position + 1] == "-":
+        return SyntaxFault(source, position + 1, "in numeric literal", start=position)
     return _literal_fault(source, position)
+
+
+def _escape_fault(source: str, backslash: int) -> SyntaxFault:
+    """Go complains at the first character that cannot belong to the escape."""
+    if source[backslash + 1 : backslash + 2] != "u":
+        return SyntaxFault(source, backslash + 1, "in string escape code")
+    digits = source[backslash + 2 : backslash + 6]
+    good = next((place for place, digit in enumerate(digits) if digit not in hexdigits), len(digits))
+    return SyntaxFault(source, backslash + 2 + good, "in \\u hexadecimal character escape")
+
+
+def _number_fault(source: str, position: int) -> SyntaxFault | None:
+    """What follows a whole number and would have made it a fraction, had it been complete."""
+    if not source[position - 1 : position].isdecimal():
+        return None
+    if source[position : position + 1] == ".":
+        return SyntaxFault(source, position + 1, "after decimal point in numeric literal")
+    if source[position : position + 1] in ("e", "E"):
+        has_sign = source[position + 1 : position + 2] in ("+", "-")
+        return SyntaxFault(source, position + 1 + has_sign, "in exponent of numeric literal")
+    return None
 
 
 def _literal_fault(source: str, position: int) -> SyntaxFault:

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from kfadapter.engine.protocol.faults import ApiError, Code, Unreadable, internal, invalid
 from kfadapter.engine.protocol.filters import (
@@ -19,6 +19,7 @@ from kfadapter.engine.protocol.filters import (
     Condition,
     Conditions,
     Keys,
+    bounded,
     decode,
     read_predicates,
     split_tags,
@@ -35,6 +36,7 @@ MISMATCH = (
     "Either specify the same criteria or leave the latter empty if page token is specified"
 )
 SORT_FORMATS = 'Supported format: "field_name", "field_name desc", or "field_name asc"'
+_INT64 = range(-(1 << 63), 1 << 63)
 _FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
 
 
@@ -159,7 +161,7 @@ def _first_page(
     predicates = to_predicates(messages)
     size = page_size(query)
     order = _order(query.get("sort_by", ""), listable)
-    conditions = Conditions(columns=to_conditions(predicates, listable.keys), tags=tags)
+    conditions = bounded(Conditions(columns=to_conditions(predicates, listable.keys), tags=tags))
     return ListQuery(conditions=conditions, order=order, page_size=size)
 
 
@@ -214,12 +216,12 @@ def _from_token(text: str, listable: Listable, page_size: int) -> ListQuery:
         raise invalid(MISMATCH)
     if token.get("ModelName") != listable.table or column not in listable.keys.columns.values():
         raise _foreign(token, listable)
-    after = (token.get("SortByFieldValue"), token.get("KeyFieldValue"))
-    if not isinstance(after[0], str | int) or not isinstance(after[1], int):
+    value, key = token.get("SortByFieldValue"), token.get("KeyFieldValue")
+    if not _is_scalar(value) or not _is_scalar(key) or isinstance(key, str):
         raise _unusable("it does not name a row")
     order = Order(column=column, descending=token.get("IsDesc") is True)
-    conditions = _token_conditions(token, listable)
-    return ListQuery(conditions=conditions, order=order, page_size=page_size, after=(after[0], after[1]))
+    conditions = bounded(_token_conditions(token, listable))
+    return ListQuery(conditions=conditions, order=order, page_size=page_size, after=(value, key))
 
 
 def _decoded(text: str) -> dict[str, Any]:
@@ -262,14 +264,23 @@ def _token_conditions(token: Mapping[str, Any], listable: Listable) -> Condition
         tags = tuple((str(key), str(value)) for key, value in token.get("Tags") or ())
     except (TypeError, ValueError) as exc:
         raise _unusable("its filter cannot be read") from exc
-    if any(c.column not in columns or c.operation not in OPERATIONS or not _is_value(c.value) for c in conditions):
+    if any(c.column not in columns or not _is_sound(c) for c in conditions):
         raise _unusable("its filter cannot be read")
     return Conditions(columns=conditions, tags=tags)
 
 
-def _is_value(value: Any) -> bool:
-    items = value if isinstance(value, list) else [value]
-    return all(isinstance(item, str | int) and not isinstance(item, bool) for item in items)
+def _is_sound(condition: Condition) -> bool:
+    if condition.operation == "IN":
+        return isinstance(condition.value, list) and all(map(_is_scalar, condition.value))
+    is_known = isinstance(condition.operation, str) and condition.operation in OPERATIONS
+    return is_known and _is_scalar(condition.value)
+
+
+def _is_scalar(value: Any) -> TypeGuard[str | int]:
+    """Whether a database can compare with it: a text, or a whole number of 64 bits."""
+    if isinstance(value, int):
+        return not isinstance(value, bool) and value in _INT64
+    return isinstance(value, str)
 
 
 def _canonical(conditions: Conditions) -> tuple[list[str], list[tuple[str, str]]]:

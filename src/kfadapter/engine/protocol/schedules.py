@@ -1,5 +1,6 @@
 """Schedules of recurring runs, checked as KFP checks them (the format of Go's robfig/cron: seconds first)."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ DESCRIPTORS = {
     "@hourly": "0 0 * * * *",
 }
 EVERY = "@every "
+NEVER = ""
+"""The expression of a text in which a field names nothing (`,`): robfig/cron takes it, and it is never due."""
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 MAX_CONCURRENCY = 10
@@ -24,7 +27,7 @@ DAY, WEEKDAY = 3, 5
 MAX_DIGITS = 18
 UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 LONGEST_SECONDS = 2.0**63 / 1e9
-_PIECE = re.compile(r"(\d{1,18}(?:\.\d{0,18})?|\.\d{1,18})(ms|us|µs|ns|h|m|s)")
+_PIECE = re.compile(r"(\d{1,18}(?:\.\d{0,18})?|\.\d{1,18})([^.0-9]*)", re.ASCII)
 
 
 class CronFault(Exception):
@@ -36,7 +39,7 @@ class Cron:
     """Moments that a calendar names.
 
     Attributes:
-        expression: Six fields, seconds first, nothing in them but numbers and `*`.
+        expression: Six fields, seconds first, nothing in them but numbers and `*`; or NEVER.
         either_day: Day of month and weekday are both restricted, and one of them is enough.
     """
 
@@ -58,6 +61,11 @@ class CronField:
     lowest: int
     highest: int
     names: Mapping[str, int]
+
+    @property
+    def everything(self) -> list[int]:
+        """All values."""
+        return list(range(self.lowest, self.highest + 1))
 
 
 FIELDS = (
@@ -109,6 +117,8 @@ def read_cron(text: str) -> Cron | Every:
     Raises:
         CronFault: Says what is wrong.
     """
+    if not text:
+        raise CronFault("Empty spec string")
     if text.startswith(EVERY):
         return Every(seconds=_duration(text[len(EVERY) :]))
     if text.startswith("@"):
@@ -121,58 +131,88 @@ def read_cron(text: str) -> Cron | Every:
     given = [*fields, "*"][:6]
     values = [_values(field, bounds) for field, bounds in zip(given, FIELDS, strict=True)]
     is_open = [any(part[0] in "*?" for part in given[place].split(",") if part) for place in (DAY, WEEKDAY)]
-    return Cron(
-        expression=" ".join(_written(each, bounds) for each, bounds in zip(values, FIELDS, strict=True)),
-        either_day=not any(is_open),
-    )
+    either_day = not any(is_open)
+    if either_day and any(values[place] == FIELDS[place].everything for place in (DAY, WEEKDAY)):
+        # One of them is enough and is every day, though it is not written as `*`.
+        for place in (DAY, WEEKDAY):
+            values[place] = FIELDS[place].everything
+    written = [_written(each, bounds) for each, bounds in zip(values, FIELDS, strict=True)]
+    return Cron(expression=" ".join(written) if all(values) else NEVER, either_day=either_day)
 
 
 def _values(field: str, bounds: CronField) -> list[int]:
-    return sorted({value for part in field.split(",") for value in _range(part, bounds)})
+    return sorted({value for part in field.split(",") if part for value in _range(part, bounds)})
 
 
 def _written(values: list[int], bounds: CronField) -> str:
     """The field for croniter, without any of the shorthands in which the two libraries differ."""
-    everything = list(range(bounds.lowest, bounds.highest + 1))
-    return "*" if values == everything else ",".join(map(str, values))
+    return "*" if values == bounds.everything else ",".join(map(str, values))
 
 
 def _range(part: str, bounds: CronField) -> range:
-    span, *step = part.split("/")
+    _, *step = part.split("/")
+    first, last = _ends(part, bounds, is_stepped=bool(step))
     if len(step) > 1:
         raise CronFault(f"Too many slashes: {part}")
-    ends = span.split("-")
-    if len(ends) > 2:
-        raise CronFault(f"Too many hyphens: {part}")
-    if ends[0] in ("*", "?"):
-        first, last = bounds.lowest, bounds.highest
-    else:
-        first = _number(ends[0], bounds)
-        last = _number(ends[1], bounds) if len(ends) == 2 else bounds.highest if step else first
+    stride = _integer(step[0]) if step else 1
     if first < bounds.lowest:
         raise CronFault(f"Beginning of range ({first}) below minimum ({bounds.lowest}): {part}")
     if last > bounds.highest:
         raise CronFault(f"End of range ({last}) above maximum ({bounds.highest}): {part}")
     if first > last:
         raise CronFault(f"Beginning of range ({first}) beyond end of range ({last}): {part}")
-    stride = _number(step[0], bounds) if step else 1
     if stride == 0:
         raise CronFault(f"Step of range should be a positive number: {part}")
     return range(first, last + 1, stride)
 
 
+def _ends(part: str, bounds: CronField, *, is_stepped: bool) -> tuple[int, int]:
+    """The first and the last value; from a single number on when there is a step."""
+    ends = part.split("/")[0].split("-")
+    if ends[0] in ("*", "?"):
+        return bounds.lowest, bounds.highest
+    first = _number(ends[0], bounds)
+    if len(ends) > 2:
+        raise CronFault(f"Too many hyphens: {part}")
+    if len(ends) == 2:
+        return first, _number(ends[1], bounds)
+    return first, bounds.highest if is_stepped else first
+
+
 def _number(text: str, bounds: CronField) -> int:
-    if text.lower() in bounds.names:
-        return bounds.names[text.lower()]
-    if not text.isascii() or not text.isdecimal():
+    named = bounds.names.get(text.lower())
+    return _integer(text) if named is None else named
+
+
+def _integer(text: str) -> int:
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    if not digits.isascii() or not digits.isdecimal():
         raise CronFault(f'Failed to parse int from {text}: strconv.Atoi: parsing "{text}": invalid syntax')
-    return int(text[:MAX_DIGITS])
+    number = int(digits[:MAX_DIGITS])
+    if text.startswith("-") and number:
+        raise CronFault(f"Negative number (-{number}) not allowed: {text}")
+    return number
 
 
 def _duration(text: str) -> int:
-    """Whole seconds of a Go duration (`1h30m`); robfig/cron takes less than one second for one."""
-    pieces = list(_PIECE.finditer(text))
-    if not pieces or "".join(piece[0] for piece in pieces) != text.removeprefix("+"):
-        raise CronFault(f"Failed to parse duration {EVERY}{text}: time: invalid duration {text}")
-    total = sum(float(piece[1]) * UNITS[piece[2]] for piece in pieces)
-    return max(1, int(min(total, LONGEST_SECONDS)))
+    """Whole seconds of a Go duration (`1h30m`); robfig/cron takes less than one second, and nothing at all, for one."""
+    rest = text[1:] if text[:1] in ("+", "-") else text
+    if rest == "0":
+        return 1
+    total = 0.0
+    while rest:
+        piece = _PIECE.match(rest)
+        if piece is None:
+            break
+        rest = rest[piece.end() :]
+        if piece[2] not in UNITS:
+            what = f"unknown unit {json.dumps(piece[2])} in" if piece[2] else "missing unit in"
+            raise _no_duration(f"{what} duration", text)
+        total += float(piece[1]) * UNITS[piece[2]]
+    if rest or text in ("", "+", "-") or total > LONGEST_SECONDS:
+        raise _no_duration("invalid duration", text)
+    return 1 if text.startswith("-") else max(1, int(total))
+
+
+def _no_duration(what: str, text: str) -> CronFault:
+    return CronFault(f"Failed to parse duration {EVERY}{text}: time: {what} {json.dumps(text, ensure_ascii=False)}")

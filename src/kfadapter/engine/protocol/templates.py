@@ -105,7 +105,7 @@ def read_template(content: bytes) -> Template:
         elif isinstance(document, dict) and _has_kubernetes(document):
             if platform is not None:
                 raise invalid("multiple platform specs provided")
-            platform = document
+            platform = _platform(document)
     if spec is None:
         return _workflow(documents)
     _check(spec)
@@ -125,7 +125,9 @@ def read_inline(document: Mapping[str, Any]) -> Template:
     if spec is None:
         raise invalid(f"{UNKNOWN_FORMAT}: pipeline spec is invalid")
     _check(spec)
-    return _template(spec, platform if isinstance(platform, dict) and _has_kubernetes(platform) else None)
+    if isinstance(platform, dict) and _has_kubernetes(platform):
+        return _template(spec, _platform(platform))
+    return _template(spec, None)
 
 
 def stored_template(document: Mapping[str, Any]) -> Template:
@@ -172,15 +174,25 @@ def _go_line(error: Any, kind: str) -> int:
 def _pipeline(document: Mapping[str, Any]) -> dict[str, Any] | None:
     """The document as KFP keeps a pipeline: read into protobuf and written again, so that names are in camel case,
     zero values are left out, and durations and numbers are written one way. None when it is no pipeline."""
+    spec = pipeline_spec_pb2().PipelineSpec()
+    written = _through_protobuf(document, spec)
+    return written if written and spec.pipeline_info.name and spec.HasField("root") else None
+
+
+def _platform(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Settings as KFP keeps them. What is newer than the protobuf known here is kept as it came, so that the engine
+    does not pass over it silently."""
+    return _through_protobuf(document, pipeline_spec_pb2().PlatformSpec()) or document
+
+
+def _through_protobuf(document: Mapping[str, Any], message: Any) -> dict[str, Any] | None:
+    """Read a document into a message, and what the message writes; None when it cannot be read."""
     # Only the first upload pays for protobuf: importing it costs more than starting the rest of the engine.
     from google.protobuf import json_format
 
-    spec = pipeline_spec_pb2().PipelineSpec()
     try:
-        json_format.ParseDict(dict(document), spec, max_recursion_depth=MAX_DEPTH)
-        if not spec.pipeline_info.name or not spec.HasField("root"):
-            return None
-        written: dict[str, Any] = _as_go(json_format.MessageToDict(spec))
+        json_format.ParseDict(dict(document), message, max_recursion_depth=MAX_DEPTH)
+        written: dict[str, Any] = _as_go(json_format.MessageToDict(message))
     except (json_format.ParseError, json_format.SerializeToJsonError, RecursionError):
         return None
     return written

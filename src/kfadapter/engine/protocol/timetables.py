@@ -8,19 +8,21 @@ between (KFP's drift once slots have been passed over).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from croniter import croniter
 from croniter.croniter import CroniterBadDateError
 
-from kfadapter.engine.protocol.schedules import Cron, Every, read_cron
+from kfadapter.engine.protocol.schedules import NEVER, Cron, Every, read_cron
 
 YEARS_WITHOUT_SLOT = 8
 """The longest time between two 29ths of February; a cron text that has no slot for so long never has one."""
 
 FAR_AWAY = 253_000_000_000
 """Nothing is due from the year 9987 on: calendars end there."""
+
+ZERO_TIME = datetime(1, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +92,7 @@ def timetable(trigger: Mapping[str, Any], created_at: int) -> Timetable:
 
 def _step(rule: Cron, moment: int, *, forward: bool) -> int | None:
     """The neighbouring slot of a moment, which is no slot itself as far as this goes."""
-    if moment >= FAR_AWAY:
+    if moment >= FAR_AWAY or rule.expression == NEVER:
         return None
     walk = croniter(
         rule.expression,
@@ -107,4 +109,6 @@ def _step(rule: Cron, moment: int, *, forward: bool) -> int | None:
 
 
 def _seconds(text: str | None) -> int | None:
-    return int(datetime.fromisoformat(text).timestamp()) if text else None
+    """A start or end; Go's zero time, which clients in Go send for none, is none to Kubernetes either."""
+    moment = datetime.fromisoformat(text).replace(tzinfo=UTC) if text else ZERO_TIME
+    return None if moment == ZERO_TIME else int(moment.timestamp())

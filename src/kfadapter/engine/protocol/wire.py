@@ -22,6 +22,7 @@ INT64_BITS = 63
 EXACT_INTEGER = 2**53
 MAX_DEPTH = 200
 _INTEGER = re.compile(r"-?\d{1,19}")
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+("?)|( )$', re.DOTALL)
 _TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 
 
@@ -92,7 +93,7 @@ def read_body(body: bytes, message: Message) -> dict[str, Any]:
     Raises:
         Unreadable: It is not JSON, or not this message.
     """
-    source = body.decode("utf-8", "replace")
+    source = _text(body)
     if not source.strip(" \t\r\n"):
         return {}
     try:
@@ -100,6 +101,18 @@ def read_body(body: bytes, message: Message) -> dict[str, Any]:
     except SyntaxFault as exc:
         raise Unreadable(exc.as_go()) from exc
     return Reader(text).message(text.value, message, ())
+
+
+def _text(body: bytes) -> str:
+    """A body's text. What is no UTF-8 can only stand in a string; elsewhere it is no JSON anyway."""
+    try:
+        return body.decode()
+    except UnicodeDecodeError as exc:
+        before = body[: exc.start].decode()
+    *_, last = _STRING.finditer(before + " ")
+    if last[2]:
+        return body.decode(errors="replace")
+    raise Unreadable(f"proto: syntax error {place(before, last.start())}: invalid UTF-8 in string")
 
 
 def read_text(source: str, message: Message) -> dict[str, Any]:

@@ -34,8 +34,9 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], ColumnElement[bool]]] = {
     "LESS_THAN": lambda column, value: column < value,
     "LESS_THAN_EQUALS": lambda column, value: column <= value,
     "IN": lambda column, value: column.in_(value),
-    # KFP leaves `%` and `_` to the database, so they are wildcards; LIKE ignores the case of ASCII letters.
-    "IS_SUBSTRING": lambda column, value: column.like(f"%{value}%"),
+    # KFP leaves `%` and `_` to MySQL, so they are wildcards, and a backslash takes that from them; LIKE ignores the
+    # case of ASCII letters.
+    "IS_SUBSTRING": lambda column, value: column.like(f"%{value}%", escape="\\"),
 }
 
 

@@ -37,8 +37,7 @@ async def create(parts: Parts, call: Call) -> Response:
         layered("Failed to create a pipeline as pipeline conversion failed"),
         taken_for_internal("Failed to convert API pipeline to model pipeline"),
     ):
-        check_length("Pipeline.Name", message.get("name", ""), PIPELINE_NAME)
-        check_length("Pipeline.DisplayName", message.get("display_name", ""), PIPELINE_NAME)
+        check_length("Pipeline.Name", _name(message), PIPELINE_NAME)
         check_length("Pipeline.Namespace", message.get("namespace", ""), NAMESPACE)
     with layered("Failed to create a pipeline due to server error"):
         new = _new(message)
@@ -100,7 +99,6 @@ async def update(parts: Parts, call: Call) -> Response:
     tags = message.get("tags")
     with layered(f"Failed to update pipeline {pipeline_id}. Check error stack"):
         check_tags(tags or {})
-        check_length("Pipeline.DisplayName", message.get("display_name", ""), PIPELINE_NAME)
         changed = await parts.store.write(update_pipeline, pipeline_id, message.get("display_name", ""), tags)
     return JSONAnswer(changed)
 
@@ -123,12 +121,11 @@ def _check_new(new: NewPipeline, namespace: str) -> None:
     """The lengths of a pipeline that brings a version: its name must be one for a version too."""
     check_length("Pipeline.Name", new.name, PIPELINE_NAME)
     check_length("PipelineVersion.Name", new.name, VERSION_NAME)
-    check_length("Pipeline.DisplayName", new.display_name, VERSION_NAME)
     check_length("Pipeline.Namespace", namespace, NAMESPACE)
 
 
 def _new(message: dict[str, Any]) -> NewPipeline:
-    name = message.get("name") or message.get("display_name") or ""
+    name = _name(message)
     if not name:
         raise invalid("name is required")
     tags = message.get("tags", {})
@@ -139,6 +136,10 @@ def _new(message: dict[str, Any]) -> NewPipeline:
         description=message.get("description", ""),
         tags=tags,
     )
+
+
+def _name(message: dict[str, Any]) -> str:
+    return message.get("name") or message.get("display_name") or ""
 
 
 ROUTES = (

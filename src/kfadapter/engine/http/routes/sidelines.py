@@ -46,7 +46,15 @@ async def visualize(parts: Parts, call: Call) -> Response:
     raise ApiError(Code.UNKNOWN, reason)
 
 
+async def report(parts: Parts, call: Call) -> Response:
+    """What KFP's persistence agent reports of workflows in a cluster."""
+    reason = "there are no workflows to report of: the engine runs pipelines itself"
+    raise ApiError(Code.UNIMPLEMENTED, reason, reason)
+
+
 ROUTES = (
     Route("GET", "/auth", authorize),
+    Route("POST", "/workflows", report),
+    Route("POST", "/scheduledworkflows", report),
     Route("POST", "/visualizations/{namespace}", visualize),
 )

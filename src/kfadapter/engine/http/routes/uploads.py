@@ -14,7 +14,7 @@ from kfadapter.engine.http.multipart import FormFile, NoFile, read_file
 from kfadapter.engine.http.parts import Parts
 from kfadapter.engine.http.routes.preflight import findings, findings_header
 from kfadapter.engine.protocol.answers import JSONAnswer, plain, upload_problem
-from kfadapter.engine.protocol.faults import ApiError, Code
+from kfadapter.engine.protocol.faults import ApiError, Code, taken_for_internal
 from kfadapter.engine.protocol.templates import Template, UnreadableFile, open_file, read_template
 from kfadapter.engine.store.pipelines import NewPipeline, get_pipeline
 from kfadapter.engine.store.versions import NewVersion, create_pipeline_and_version, create_version
@@ -88,8 +88,8 @@ async def _create_pipeline(parts: Parts, call: Call) -> Created:
     upload = await asyncio.to_thread(_read, call, PIPELINE)
     template = await _template(upload)
     # KFP finds out only here that the version's name, which is the pipeline's, may be too long for a version.
-    if len(upload.name) > VERSION_NAME:
-        raise ApiError(Code.INTERNAL, f"PipelineVersion.Name length cannot exceed {VERSION_NAME}")
+    with taken_for_internal():
+        check_length("PipelineVersion.Name", upload.name, VERSION_NAME)
     pipeline = NewPipeline(
         name=upload.name, display_name=upload.display_name, description=upload.description, tags=upload.tags
     )
@@ -161,15 +161,16 @@ def _tags(text: str) -> dict[str, str]:
         tags = orjson.loads(text)
     except orjson.JSONDecodeError as exc:
         raise Refused(upload_problem(BAD_TAGS, 400, cause=str(exc), as_text=True)) from exc
-    if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
+    # null is no tags, or no text, to Go.
+    read = {} if tags is None else tags
+    if not isinstance(read, dict) or not all(isinstance(value, str | None) for value in read.values()):
         raise Refused(upload_problem(BAD_TAGS, 400, as_text=True))
-    return tags
+    return {key: value or "" for key, value in read.items()}
 
 
 def _check_lengths(upload: Upload, namespace: str, words: Words) -> None:
     try:
         check_length(f"{words.model}.Name", upload.name, words.name_limit)
-        check_length(f"{words.model}.DisplayName", upload.display_name, words.name_limit)
         check_length("Pipeline.Namespace", namespace, NAMESPACE)
     except ApiError as exc:
         raise Refused(plain(f"{exc.message}\n", 400)) from exc

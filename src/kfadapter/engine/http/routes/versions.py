@@ -78,7 +78,6 @@ async def update(parts: Parts, call: Call) -> Response:
     tags = message.get("tags")
     with layered(f"Failed to update pipeline version {version_id}. Check error stack"):
         check_tags(tags or {})
-        check_length("PipelineVersion.DisplayName", message.get("display_name", ""), VERSION_NAME)
         changed = await parts.store.write(update_version, version_id, message.get("display_name", ""), tags)
     return JSONAnswer(changed)
 
@@ -100,7 +99,6 @@ def _new(message: Mapping[str, Any]) -> NewVersion:
         raise invalid("name is required")
     display_name = message.get("display_name") or name
     check_length("PipelineVersion.Name", name, VERSION_NAME)
-    check_length("PipelineVersion.DisplayName", display_name, VERSION_NAME)
     tags = message.get("tags", {})
     check_tags(tags)
     return NewVersion(
