@@ -22,6 +22,8 @@ OLDEST_SDK = (2, 7)
 WIDE_LOOP = 20
 """Constant items from which on a loop without a limit is remarked on."""
 
+_SEARCHED = 200_000  # characters of a text that are searched for secrets
+
 # Images that stand for what the server does itself: nothing of that name is ever pulled.
 _VIRTUAL_IMAGES = frozenset(("argostub/createpvc", "argostub/deletepvc"))
 _SDK = re.compile(r"kfp-(?P<major>\d{1,4})\.(?P<minor>\d{1,4})")
@@ -133,7 +135,7 @@ def secrets_in_plain(description: PipelineDescription) -> Iterator[Remark]:
         for name, value in container.env.items():
             if _is_secret(name, value):
                 yield f"steps.{node.id}", f"the value of its variable {name} looks like a secret"
-        if any(_SECRET_VALUE.search(text) for text in (*container.command, *container.args)):
+        if any(_SECRET_VALUE.search(text, 0, _SEARCHED) for text in (*container.command, *container.args)):
             yield f"steps.{node.id}", "its command, source or arguments hold what looks like a secret"
 
 
@@ -141,7 +143,7 @@ def _is_secret(name: str, value: JSON) -> bool:
     if not isinstance(value, str):
         return False
     named = len(value) >= 4 and _SECRET_NAME.search(_CAMEL.sub("_", name)) and not _REFERENCE.search(value)
-    return bool(named or _SECRET_VALUE.search(value))
+    return bool(named or _SECRET_VALUE.search(value, 0, _SEARCHED))
 
 
 def no_description(description: PipelineDescription) -> Iterator[Remark]:
