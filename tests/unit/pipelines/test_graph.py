@@ -195,7 +195,11 @@ def test_long_names_in_each_other_are_refused() -> None:
         ("inputs.parameter_values['x'] == '&& !(int(x)'", "X == '&& !(int(x)'"),
         ("(inputs.parameter_values['x'] != 'a')", "X != 'a'"),
         ("((a) || (b))", "(a) or (b)"),
-        ("'unended", "'unended"),
+        ("'unended", "' unended"),
+        ("inputs.parameter_values['x']  ==  'a  b'", "X == 'a  b'"),
+        ("double(inputs.parameter_values['x']) < -0.5 && 'if' != 'in'", "X < -0.5 and 'if' != 'in'"),
+        ("", ""),
+        ("()", "()"),
     ],
 )  # fmt: skip
 def test_conditions_are_put_in_words(condition: str, words: str) -> None:
