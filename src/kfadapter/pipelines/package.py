@@ -13,9 +13,10 @@ import orjson
 
 from kfadapter.errors import PackageError, PackageTooLarge
 from kfadapter.pipelines.archive import ArchiveLimits, archive_kind, unpack_pipeline
+from kfadapter.pipelines.canonical import canonical_pair
 from kfadapter.pipelines.documents import JSON, DocumentLimits, check_text, parse_json, parse_yaml
 from kfadapter.pipelines.rules import check_pipeline, choose_documents
-from kfadapter.pipelines.spec import PipelineSpec, read_spec, whole_numbers
+from kfadapter.pipelines.spec import PipelineSpec, read_spec
 from kfadapter.pipelines.yaml_writer import dump_documents
 
 YAML_FILE = "pipeline.yaml"
@@ -99,10 +100,8 @@ def open_package(content: bytes, limits: PackageLimits | None = None) -> Pipelin
         PackageError: Anything else that must not reach Kubeflow; `str()` tells a person what is wrong and where.
     """
     limits = limits or PackageLimits()
-    if len(content) > limits.max_bytes:
-        raise PackageTooLarge(f"the package has {len(content):,} bytes; at most {limits.max_bytes:,} are accepted")
+    file = unpacked(content, limits)
     archive = archive_kind(content)
-    file = content if archive is None else unpack_pipeline(content, archive, limits.archive)
     json, documents = _load(file, limits.documents)
     pipeline, platform, nested = choose_documents(documents)
     check_pipeline(pipeline, platform)
@@ -117,10 +116,33 @@ def open_package(content: bytes, limits: PackageLimits | None = None) -> Pipelin
     )
 
 
+def unpacked(content: bytes, limits: PackageLimits) -> bytes:
+    """The pipeline's file of a package: the package itself, or the one in the archive.
+
+    Raises:
+        PackageTooLarge: Too large as sent or unpacked.
+        PackageError: The archive cannot be used.
+    """
+    if len(content) > limits.max_bytes:
+        raise PackageTooLarge(f"the package has {len(content):,} bytes; at most {limits.max_bytes:,} are accepted")
+    archive = archive_kind(content)
+    return content if archive is None else unpack_pipeline(content, archive, limits.archive)
+
+
 def digest_of(pipeline: Mapping[str, JSON], platform: Mapping[str, JSON] | None) -> str:
-    """SHA-256 in hexadecimal of a specification, the same however its numbers, keys and documents were written."""
-    pair: JSON = {"pipeline_spec": dict(pipeline), "platform_spec": _plain(platform)}
-    return hashlib.sha256(orjson.dumps(whole_numbers(pair), option=orjson.OPT_SORT_KEYS)).hexdigest()
+    """SHA-256 in hexadecimal of a specification, the same however its numbers, keys and documents were written.
+
+    What Kubeflow gives back, without zero values and in camel case, has the digest of what was uploaded; fields that
+    it does not know, and drops, are the one exception.
+
+    Raises:
+        PackageError: It holds a number of more than 64 bits, or a text that is none.
+    """
+    try:
+        written = orjson.dumps(canonical_pair(pipeline, platform), option=orjson.OPT_SORT_KEYS)
+    except TypeError as exc:
+        raise PackageError(f"the specification holds what JSON cannot: {exc}") from exc
+    return hashlib.sha256(written).hexdigest()
 
 
 def _load(file: bytes, limits: DocumentLimits) -> tuple[dict[str, JSON] | None, list[JSON]]:
