@@ -15,6 +15,7 @@ from kfadapter.api.requests import page_request, read_form
 from kfadapter.api.trainingmanager.operation import Operation, about
 from kfadapter.api.trainingmanager.pages import page_headers
 from kfadapter.errors import NameNotFound
+from kfadapter.kubeflow.publishing import Upload
 from kfadapter.kubeflow.resources import Pipeline, PipelineVersion
 from kfadapter.pipelines.package import PackageLimits, PipelinePackage, open_package
 from kfadapter.pipelines.spec import Parameter, read_spec
@@ -97,7 +98,7 @@ class PipelineRoutes:
         content, description = await self._uploaded(request)
         async with asyncio.timeout(self._timeout_seconds):
             package = await self._opened(content)
-            published = await self._publisher.publish(name, package, description=description)
+            published = await self._publisher.publish(name, Upload(package=package, description=description))
         return json_answer(
             {
                 "id": published.pipeline.pipeline_id,
