@@ -11,7 +11,9 @@ import structlog
 from kfadapter.clock import Clock, SystemClock
 from kfadapter.engine.config import EngineSettings
 from kfadapter.errors import SettingsError
+from kfadapter.kubeflow.catalog import Catalog
 from kfadapter.kubeflow.client import Kubeflow
+from kfadapter.kubeflow.contents import Contents
 from kfadapter.kubeflow.names import PipelineNames
 from kfadapter.kubeflow.publishing import Publisher
 from kfadapter.lock import exclusive
@@ -41,6 +43,7 @@ class Service:
     kubeflow: Kubeflow
     pipeline_names: PipelineNames
     publisher: Publisher
+    catalog: Catalog
     ledger: Ledger
     launcher: Launcher
     executor: Executor
@@ -130,6 +133,7 @@ def _assembled(settings: Settings, clock: Clock, kubeflow: Kubeflow, ledger: Led
         kubeflow=kubeflow,
         pipeline_names=PipelineNames(kubeflow, clock),
         publisher=Publisher(kubeflow),
+        catalog=Catalog(kubeflow, Contents(kubeflow.versions), clock),
         ledger=ledger,
         launcher=launcher,
         executor=Executor(kubeflow, Resolver(kubeflow, clock), launcher),

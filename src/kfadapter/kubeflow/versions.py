@@ -10,10 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from kfadapter.errors import KubeflowConflict, KubeflowMalformed, KubeflowNotFound, NameNotFound
+from kfadapter.errors import (
+    KubeflowConflict,
+    KubeflowInvalid,
+    KubeflowMalformed,
+    KubeflowNotFound,
+    NameNotFound,
+    Unavailable,
+)
 from kfadapter.kubeflow.backoff import Deadline
 from kfadapter.kubeflow.calls import resource_path
-from kfadapter.kubeflow.changes import changes, patched, tags_text
+from kfadapter.kubeflow.changes import NO_SUCH_METHOD, changes, patched, tags_text
 from kfadapter.kubeflow.connection import Connection
 from kfadapter.kubeflow.filters import Filter
 from kfadapter.kubeflow.lists import Listing
@@ -152,6 +159,22 @@ class Versions:
         if version.pipeline_id not in ("", pipeline_id):
             raise KubeflowNotFound(f"PipelineVersion {version_id} not found in pipeline {pipeline_id}")
         return version
+
+    async def preflight(self, pipeline_id: str, version_id: str) -> builtins.list[Mapping[str, Any]]:
+        """What the embedded engine would say if a run were started: an extension of KFP's API.
+
+        Raises:
+            Unavailable: The server has no such call.
+            KubeflowNotFound: There is no such version.
+        """
+        try:
+            document = await self._connection.get(f"{_member(pipeline_id, version_id)}:preflight")
+        except (KubeflowMalformed, KubeflowInvalid) as exc:
+            if exc.status not in NO_SUCH_METHOD:
+                raise
+            raise Unavailable("preflight", "This Kubeflow cannot be asked what it could not honour.") from exc
+        findings = document.get("findings")
+        return [one for one in findings if isinstance(one, dict)] if isinstance(findings, builtins.list) else []
 
     async def spec(self, pipeline_id: str, version_id: str) -> Mapping[str, Any]:
         """A version's compiled pipeline. It never changes, so the ones used last are kept.

@@ -30,6 +30,7 @@ class PipelineRoutes:
     def __init__(self, service: Service) -> None:
         self._kubeflow = service.kubeflow
         self._publisher = service.publisher
+        self._catalog = service.catalog
         self._upload_limit_bytes = service.settings.upload_limit_bytes
         self._timeout_seconds = service.settings.request_timeout_seconds
         self._opening = asyncio.Semaphore(2)
@@ -72,6 +73,7 @@ class PipelineRoutes:
         """Remove a pipeline with its versions; repeating finishes what was interrupted."""
         pipeline_id = request.path_params["pipeline_id"]
         await self._kubeflow.pipelines.delete(pipeline_id)
+        self._catalog.deleted(pipeline_id)
         return json_answer({"id": pipeline_id, "status": "Deleted"})
 
     async def list_versions(self, request: Request) -> Response:
@@ -99,6 +101,7 @@ class PipelineRoutes:
         async with asyncio.timeout(self._timeout_seconds):
             package = await self._opened(content)
             published = await self._publisher.publish(name, Upload(package=package, description=description))
+        self._catalog.changed(published.pipeline.pipeline_id)
         return json_answer(
             {
                 "id": published.pipeline.pipeline_id,
