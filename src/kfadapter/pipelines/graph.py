@@ -44,14 +44,17 @@ class SourceKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where an input's value comes from in the end, through whatever groups it is handed.
+    """Where a value comes from, traced through every group that it is handed into or out of.
+
+    Where it may come from several steps (whichever branch ran) the group is named: its own outputs tell which.
 
     Attributes:
         kind: What it is; says which of the others are there.
         node: The id of a node.
         name: The name of an output or of a pipeline's input.
-        value: A constant.
+        value: A constant, or a default.
         expression: A selector that takes a part of the value, such as `parseJson(string_value)["site"]`.
+        is_collected: It is the list of what all iterations of a loop made.
     """
 
     kind: SourceKind
@@ -59,6 +62,7 @@ class Source:
     name: str = ""
     value: JSON = None
     expression: str = ""
+    is_collected: bool = False
 
     def to_json(self) -> dict[str, JSON]:
         """As the adapter's answers show it."""
@@ -67,10 +71,12 @@ class Source:
             shown["node"] = self.node
         if self.name:
             shown["name"] = self.name
-        if self.kind in (SourceKind.CONSTANT, SourceKind.UNKNOWN):
+        if self.kind in (SourceKind.CONSTANT, SourceKind.DEFAULT, SourceKind.UNKNOWN):
             shown["value"] = self.value
         if self.expression:
             shown["expression"] = self.expression
+        if self.is_collected:
+            shown["is_collected"] = True
         return shown
 
 

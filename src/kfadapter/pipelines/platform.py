@@ -1,56 +1,13 @@
 """What a pipeline asks of Kubernetes beyond its containers: the platform document, for each step and as a whole."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
+from kfadapter.pipelines.fields import Fields
+from kfadapter.pipelines.kubernetes_settings import Setting, SettingKind, read_settings
 from kfadapter.pipelines.scalars import JSON
 
-
-class SettingKind(StrEnum):
-    """What a setting of a step is about; the words are those of kfp-kubernetes' functions where there is one."""
-
-    VOLUME_CLAIM = "pvc"
-    EMPTY_DIRECTORY = "empty-dir"
-    EPHEMERAL_VOLUME = "ephemeral-volume"
-    SHARED_MEMORY = "shared-memory"
-    SECRET_VOLUME = "secret-volume"  # noqa: S105 - a word, no password
-    SECRET_VARIABLE = "secret-env"  # noqa: S105 - a word, no password
-    CONFIG_MAP_VOLUME = "config-map-volume"
-    CONFIG_MAP_VARIABLE = "config-map-env"
-    FIELD_VARIABLE = "field-path-env"
-    NODE_SELECTOR = "node-selector"
-    NODE_AFFINITY = "node-affinity"
-    POD_AFFINITY = "pod-affinity"
-    TOLERATION = "toleration"
-    POD_LABEL = "pod-label"
-    POD_ANNOTATION = "pod-annotation"
-    IMAGE_PULL_POLICY = "image-pull-policy"
-    IMAGE_PULL_SECRET = "image-pull-secret"  # noqa: S105 - a word, no password
-    TIMEOUT = "timeout"
-    SECURITY_CONTEXT = "security-context"
-    OTHER = "other"  # newer than this program
-
-
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """One thing a step asks of Kubernetes.
-
-    Attributes:
-        kind: What it is about.
-        text: A line for a person: `claim data at /mnt/data`.
-        field: KFP's name of the field it stands in, such as `pvcMount`.
-        value: As it stands there.
-    """
-
-    kind: SettingKind
-    text: str
-    field: str
-    value: JSON
-
-    def to_json(self) -> dict[str, JSON]:
-        """As the adapter's answers show it."""
-        return {"kind": self.kind.value, "text": self.text, "field": self.field, "value": self.value}
+__all__ = ["PlatformSettings", "Setting", "SettingKind", "read_platform"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,4 +41,24 @@ def read_platform(document: Mapping[str, JSON] | None) -> PlatformSettings:
     Raises:
         PackageError: A field has the wrong shape; names its path.
     """
-    raise NotImplementedError
+    whole = Fields.of(document, "")
+    platforms = whole.object("platforms")
+    kubernetes = platforms.object("kubernetes")
+    deployment = kubernetes.object("deploymentSpec")
+    return PlatformSettings(
+        executors={label: tuple(read_settings(fields)) for label, fields in deployment.entries("executors")},
+        pipeline=dict(kubernetes.object("pipelineConfig").document),
+        others=dict(_others(whole, platforms, kubernetes, deployment)),
+    )
+
+
+def _others(whole: Fields, platforms: Fields, kubernetes: Fields, deployment: Fields) -> Iterator[tuple[str, JSON]]:
+    levels = (
+        (whole, ("platforms",)),
+        (platforms, ("kubernetes",)),
+        (kubernetes, ("deploymentSpec", "pipelineConfig", "platform")),
+        (deployment, ("executors",)),
+    )
+    for fields, known in levels:
+        for name, value in fields.rest(frozenset(known)).items():
+            yield fields.at(name), value
