@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from kfadapter.api.runs import rfc3339
+from kfadapter.api.times import rfc3339
 from kfadapter.errors import KubeflowError
 from kfadapter.kubeflow.catalog import CataloguedPipeline, MatchedBy
 from kfadapter.kubeflow.client import Kubeflow
