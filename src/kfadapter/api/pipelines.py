@@ -96,14 +96,10 @@ def pipeline_router(service: Service) -> APIRouter:
         page_size: PageSize = PAGE_SIZE,
         page_token: PageToken = "",
     ) -> Response:
+        wanted = list_filter(filter, name, text)
         server, page = await asyncio.gather(
             known_server(kubeflow),
-            kubeflow.pipelines.list(
-                page_token=page_token,
-                page_size=page_size,
-                sort_by=sort_by,
-                filter=list_filter(filter, name, text),
-            ),
+            kubeflow.pipelines.list(page_token=page_token, page_size=page_size, sort_by=sort_by, filter=wanted),
         )
         if view is View.FULL:
             items = [full_body(one, server) for one in await catalog.with_newest(page.items)]

@@ -65,7 +65,8 @@ class UnreadableAnswer(ClientError):
 
 @cache
 def _adapter(kind: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+    shape: Any = kind
+    return TypeAdapter(shape)
 
 
 def reader(kind: type[T]) -> Callable[[Answer], T]:
