@@ -111,9 +111,10 @@ class _Component:
             return
         reference = get(_object(_object(self._tasks, task), "componentRef"), "name")
         component = self._components.get(reference) if isinstance(reference, str) else None
-        if isinstance(output, str) and isinstance(component, Mapping):
-            if output not in _object(_object(component, "outputDefinitions"), kind):
-                yield path, f"the task {shown(task)} has no output {shown(output)} among its {kind}"
+        if not isinstance(output, str) or not isinstance(component, Mapping):
+            return
+        if output not in _object(_object(component, "outputDefinitions"), kind):
+            yield path, f"the task {shown(task)} has no output {shown(output)} among its {kind}"
 
     def _declared(self, definitions: str) -> set[str]:
         ports = _object(self._document, definitions)
