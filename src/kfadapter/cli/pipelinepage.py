@@ -1,7 +1,7 @@
 """A pipeline as a page: what it is, what it takes, what comes out, its steps, what they run, its versions."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.text import Text
@@ -9,6 +9,7 @@ from rich.text import Text
 from kfadapter.cli.tables import heading, one_line, printable, show_facts, show_table, value_text
 from kfadapter.cli.times import moment
 
+M = TypeVar("M", bound=Mapping[str, Any])
 # Long lists of steps belong into a picture.
 MOST_STEPS = 60
 MARKS = {
@@ -52,10 +53,7 @@ def show_inputs(
     console: Console, parameters: Sequence[Mapping[str, Any]], artifacts: Sequence[Mapping[str, Any]] = ()
 ) -> None:
     """What a pipeline takes: name, type, whether it is required or what it is otherwise, description."""
-    rows = [
-        (one["name"], one["type"], requirement(one), _meaning(one))
-        for one in required_first(parameters)
-    ]
+    rows = [(one["name"], one["type"], requirement(one), _meaning(one)) for one in required_first(parameters)]
     rows += [
         (one["name"], _artifact_type(one), "required" if one["required"] else "optional", one_line(one["description"]))
         for one in artifacts
@@ -81,7 +79,7 @@ def show_versions(console: Console, versions: Sequence[Mapping[str, Any]]) -> No
     show_table(console, columns, rows, nothing="There are none.")
 
 
-def required_first(parameters: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def required_first(parameters: Sequence[M]) -> list[M]:
     """What must be given, then what may be."""
     return sorted(parameters, key=lambda one: not one["required"])
 
