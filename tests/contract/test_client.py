@@ -109,7 +109,7 @@ def test_a_package_runs_without_being_uploaded(client: Client, fake_kubeflow: Fa
     assert client.list_pipelines().pipelines is None
 
 
-@dsl.component
+@dsl.component(base_image="python:3.11")
 def double(number: int) -> int:
     return 2 * number
 
