@@ -209,9 +209,8 @@ def preflight(name: Wanted, version: VersionOption = LATEST, url: Url = None, as
 def show_difference(console: Console, body: dict[str, Any]) -> None:
     """What changed, section by section."""
     style = {"breaking": "red", "compatible": "green", "identical": "green"}[body["verdict"]]
-    console.print(
-        Text(f"{printable(body['from']['name'])} → {printable(body['to']['name'])}: "), Text(body["verdict"], style)
-    )
+    title = Text(f"{printable(body['from']['name'])} → {printable(body['to']['name'])}: ")
+    console.print(title.append(body["verdict"], style=style))
     for reason in body["reasons"]:
         console.print(Text(f"  {one_line(reason)}"), soft_wrap=True)
     for section, changes in body["changes"].items():
