@@ -368,7 +368,7 @@ def _trigger(task: TaskPlan, inputs: tuple[NodeInput, ...], scope: _Scope) -> Tr
     if task.condition:
         parts.append("only if " + in_words(task.condition, lambda name: labels.get(name, name)))
     if task.strategy == ALL_UPSTREAM_COMPLETED:
-        upstream = " and ".join(cut(name) for name in task.upstream[:6]) or "all before it"
+        upstream = " and ".join(cut(name) for name in sorted(task.upstream)[:6]) or "all before it"
         parts.append(f"after {upstream}, however that ended")
     elif task.strategy and not task.condition:
         parts.append(f"when {task.strategy}")
