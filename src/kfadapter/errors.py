@@ -18,7 +18,7 @@ KFAdapterError
 │   ├── KubeflowTimeout           no answer in time; a write may or may not have happened
 │   ├── KubeflowInterrupted       the connection ended before the answer did; a write may have happened
 │   └── KubeflowMalformed         an answer that is not KFP's: HTML, cut JSON, missing fields
-├── LedgerError
+├── DatabaseError
 │   ├── LeaseLost                 a write-back by someone who no longer holds the claim
 │   └── TransitionRefused         a state change that the transition table does not allow
 ├── LaunchFailed                  the intention to start a run was closed without a run
@@ -201,11 +201,11 @@ class KubeflowMalformed(KubeflowError):
     """What came back is not an answer of Kubeflow Pipelines: a login page, cut JSON, missing fields."""
 
 
-class LedgerError(KFAdapterError):
+class DatabaseError(KFAdapterError):
     """The ledger refused an operation."""
 
 
-class LeaseLost(LedgerError):
+class LeaseLost(DatabaseError):
     """Someone wrote back about a row that another has claimed since."""
 
     def __init__(self, what: str, key: str, claimant: str) -> None:
@@ -215,7 +215,7 @@ class LeaseLost(LedgerError):
         self.claimant = claimant
 
 
-class TransitionRefused(LedgerError):
+class TransitionRefused(DatabaseError):
     """A state change that the transition table does not hold."""
 
     def __init__(self, key: str, current: str, wanted: str) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import structlog
 
 from kfadapter.clock import Clock, SystemClock
-from kfadapter.engine.config import EngineSettings
+from kfadapter.database.transactions import Transactions
+from kfadapter.engine.config import EngineSettings, Keeping
 from kfadapter.errors import SettingsError
 from kfadapter.kubeflow.catalog import Catalog
 from kfadapter.kubeflow.client import Kubeflow
@@ -44,6 +45,7 @@ class Service:
     pipeline_names: PipelineNames
     publisher: Publisher
     catalog: Catalog
+    database: Transactions
     ledger: Ledger
     launcher: Launcher
     executor: Executor
@@ -91,14 +93,15 @@ async def open_service(settings: Settings, *, clock: Clock | None = None) -> Asy
 
     Raises:
         SettingsError: The data directory cannot be used.
-        LedgerError: The ledger cannot be opened.
+        DatabaseError: The database cannot be opened.
         EngineError: The embedded engine cannot start.
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         stack.enter_context(_data_dir(settings))
-        ledger = await asyncio.to_thread(Ledger.open, settings.ledger_url, policy=_notify_policy(settings))
-        stack.push_async_callback(asyncio.to_thread, ledger.close)
+        database = await asyncio.to_thread(Transactions.open, settings.ledger_url)
+        stack.push_async_callback(asyncio.to_thread, database.close)
+        ledger = Ledger(database, policy=_notify_policy(settings))
         loops = Loops()
         kubeflow_url = settings.kubeflow_base_url
         if kubeflow_url is None:
@@ -111,7 +114,7 @@ async def open_service(settings: Settings, *, clock: Clock | None = None) -> Asy
                 clock=clock,
             )
         )
-        service = _assembled(settings, clock, kubeflow, ledger, loops)
+        service = _assembled(settings, clock, kubeflow, database, ledger, loops)
         await stack.enter_async_context(_running(service))
         yield service
 
@@ -124,7 +127,9 @@ def _notify_policy(settings: Settings) -> NotifyPolicy:
     )
 
 
-def _assembled(settings: Settings, clock: Clock, kubeflow: Kubeflow, ledger: Ledger, loops: "Loops") -> Service:
+def _assembled(
+    settings: Settings, clock: Clock, kubeflow: Kubeflow, database: Transactions, ledger: Ledger, loops: "Loops"
+) -> Service:
     answer_seconds = settings.request_timeout_seconds * ANSWER_SHARE
     launcher = Launcher(kubeflow.runs, ledger, clock, answer_seconds=answer_seconds)
     return Service(
@@ -134,6 +139,7 @@ def _assembled(settings: Settings, clock: Clock, kubeflow: Kubeflow, ledger: Led
         pipeline_names=PipelineNames(kubeflow, clock),
         publisher=Publisher(kubeflow),
         catalog=Catalog(kubeflow, Contents(kubeflow.versions), clock),
+        database=database,
         ledger=ledger,
         launcher=launcher,
         executor=Executor(kubeflow, Resolver(kubeflow, clock), launcher),
@@ -154,6 +160,13 @@ def engine_settings(settings: Settings, data_dir: Path, *, host: str, port: int)
         installer_environment=installer_environment(),
         task_environment=passed_environment(settings.engine_pass_env),
         package_urls=settings.engine_package_urls,
+        keeping=Keeping(
+            runs_days=settings.engine_keep_runs_days,
+            runs=settings.engine_keep_runs,
+            runs_bytes=settings.engine_keep_runs_bytes,
+            environments_days=settings.engine_keep_environments_days,
+            environments_bytes=settings.engine_keep_environments_bytes,
+        ),
     )
 
 

@@ -38,7 +38,7 @@ def test_the_training_managers_routes_are_documented(fake: FakeKubeflow, adapter
 
 def test_the_operators_routes_answer(fake: FakeKubeflow, adapter: RunningAdapter) -> None:
     assert adapter.http.get("/healthz").json() == {"status": "ok"}
-    assert adapter.http.get("/readyz").json()["checks"] == {"kubeflow": "ok", "ledger": "ok"}
+    assert adapter.http.get("/readyz").json()["checks"] == {"kubeflow": "ok", "database": "ok"}
     adapter.http.get("/pipelines")
     metrics = adapter.http.get("/metrics").text
     assert 'kfadapter_http_requests_total{route="GET /pipelines",status="200"} 1.0' in metrics
@@ -48,5 +48,5 @@ def test_readyz_says_that_kubeflow_is_away(fake: FakeKubeflow, adapter: RunningA
     fake.outage()
     answer = adapter.http.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json()["checks"]["ledger"] == "ok"
+    assert answer.json()["checks"]["database"] == "ok"
     assert "cannot be reached" in answer.json()["checks"]["kubeflow"]

@@ -9,14 +9,15 @@ from uuid import uuid4
 
 import pytest
 
-from kfadapter.errors import LeaseLost, LedgerError, TransitionRefused
+from kfadapter.database.transactions import Transactions
+from kfadapter.errors import DatabaseError, LeaseLost, TransitionRefused
 from kfadapter.training.ledger import Ledger
 from kfadapter.training.ledger_notifications import DeliveryReport
 from kfadapter.training.ledger_watch import Sighting
 from kfadapter.training.notify_policy import NotifyPolicy
 from kfadapter.training.records import Notification, TrainingRun
 from kfadapter.training.states import NotificationState, RunState
-from support.ledgers import new_database, postgresql_server
+from support.ledgers import new_database, open_ledger, postgresql_server
 from support.training import make_request
 
 NOW = datetime(2030, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -42,14 +43,14 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def ledger(url: str) -> Iterator[Ledger]:
-    with Ledger.open(url, policy=POLICY, claimant="first") as opened:
+    with open_ledger(url, policy=POLICY, claimant="first") as opened:
         yield opened
 
 
 @pytest.fixture
 def second(url: str, ledger: Ledger) -> Iterator[Ledger]:
     """Another process on the same database."""
-    with Ledger.open(url, policy=POLICY, claimant="second") as opened:
+    with open_ledger(url, policy=POLICY, claimant="second") as opened:
         yield opened
 
 
@@ -119,7 +120,7 @@ async def test_times_compare_whatever_zone_they_came_in(ledger: Ledger) -> None:
 
 
 async def test_a_time_without_zone_is_refused(ledger: Ledger) -> None:
-    with pytest.raises(LedgerError):
+    with pytest.raises(DatabaseError):
         await ledger.set_mark("x", datetime(2030, 1, 1))  # noqa: DTZ001 - the point of the test
 
 
@@ -177,7 +178,7 @@ async def test_a_closed_intention_cannot_be_accepted(ledger: Ledger) -> None:
 
 
 async def test_an_unknown_run_is_an_error_not_a_new_row(ledger: Ledger) -> None:
-    with pytest.raises(LedgerError):
+    with pytest.raises(DatabaseError):
         await ledger.accept("nobody", word="PENDING", created_at=None, now=NOW)
     assert await ledger.dismiss("nobody", now=NOW) is None
     assert await ledger.run("nobody") is None
@@ -386,8 +387,10 @@ async def test_a_cancelled_caller_does_not_take_a_write_back(ledger: Ledger) -> 
             await ledger.set_mark("again", NOW)
 
 
-async def test_a_closed_ledger_says_so(ledger: Ledger) -> None:
-    ledger.close()
-    ledger.close()
-    with pytest.raises(LedgerError, match="closed"):
+async def test_a_closed_database_says_so(url: str) -> None:
+    database = Transactions.open(url)
+    ledger = Ledger(database)
+    database.close()
+    database.close()
+    with pytest.raises(DatabaseError, match="closed"):
         await ledger.run("x")

@@ -11,6 +11,10 @@ from uuid import uuid4
 
 import pytest
 
+from kfadapter.database.transactions import Transactions
+from kfadapter.training.ledger import Ledger
+from kfadapter.training.notify_policy import NotifyPolicy
+
 START_ATTEMPTS = 3
 
 
@@ -54,3 +58,10 @@ def new_database(server_url: str) -> str:
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     return make_url(server_url).set(database=name).render_as_string(hide_password=False)
+
+
+@contextmanager
+def open_ledger(url: str, *, policy: NotifyPolicy | None = None, claimant: str | None = None) -> Iterator[Ledger]:
+    """A ledger on a database of its own connections, as one process of the service has it."""
+    with Transactions.open(url) as database:
+        yield Ledger(database, policy=policy, claimant=claimant)

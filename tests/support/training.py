@@ -4,6 +4,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self
 
+from kfadapter.database.transactions import Transactions
 from kfadapter.kubeflow.client import Kubeflow
 from kfadapter.testing.clock import ManualClock
 from kfadapter.testing.kubeflow import FakeKubeflow
@@ -60,7 +61,8 @@ class Bridge:
         self.fake, self.training_manager, self.clock = fake, training_manager, clock
         self.kubeflow = Kubeflow(fake.url, timeout_seconds=kubeflow_timeout_seconds)
         policy = NotifyPolicy(is_told=is_told, grace_seconds=GRACE_SECONDS, answer_seconds=ANSWER_SECONDS)
-        self.ledger = Ledger.open(f"sqlite:///{path}", policy=policy)
+        self.database = Transactions.open(f"sqlite:///{path}")
+        self.ledger = Ledger(self.database, policy=policy)
         runs = self.kubeflow.runs
         self.launcher = Launcher(runs, self.ledger, clock, answer_seconds=answer_seconds)
         self.watcher = Watcher(runs, self.ledger, clock, lost_after_seconds=600, lookup_seconds=20)
@@ -85,7 +87,7 @@ class Bridge:
     async def __aexit__(self, *_: object) -> None:
         await self.launcher.close(within_seconds=0)
         await self._stack.aclose()
-        self.ledger.close()
+        self.database.close()
 
     def request(self, job_id: str = "7", **overrides: Any) -> LaunchRequest:
         """A request whose pipeline, version and experiment are there."""

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from kfadapter.api.answers import json_answer
 from kfadapter.api.metrics import Metrics
 from kfadapter.api.routing import PlainRoute
-from kfadapter.errors import KFAdapterError, LedgerError
+from kfadapter.errors import DatabaseError, KFAdapterError
 from kfadapter.service import Service
 
 READY_TIMEOUT_SECONDS = 3.0
@@ -37,13 +37,13 @@ class HealthRoutes:
         return json_answer({"status": "ok"})
 
     async def readyz(self, _: Request) -> Response:
-        """Whether Kubeflow and the ledger answer right now; 503 names what does not."""
+        """Whether Kubeflow and the database answer right now; 503 names what does not."""
         checks = dict(
             zip(
-                ("kubeflow", "ledger"),
+                ("kubeflow", "database"),
                 await asyncio.gather(
                     self._check(self._service.kubeflow.ping()),
-                    self._check(self._service.ledger.ping()),
+                    self._check(self._service.database.ping()),
                 ),
                 strict=True,
             )
@@ -56,7 +56,7 @@ class HealthRoutes:
         """Prometheus text format; without the ledger's numbers while it cannot be read."""
         try:
             self._metrics.note_ledger(await self._service.ledger.counts())
-        except LedgerError as exc:
+        except DatabaseError as exc:
             log.warning("no numbers of the ledger", action="metrics_incomplete", reason=str(exc))
         text = await asyncio.to_thread(generate_latest, self._metrics.registry)
         return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})

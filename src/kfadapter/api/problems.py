@@ -13,6 +13,7 @@ from kfadapter.errors import (
     ArgumentsError,
     BadFilter,
     BadPageToken,
+    DatabaseError,
     KFAdapterError,
     KubeflowConflict,
     KubeflowError,
@@ -24,7 +25,6 @@ from kfadapter.errors import (
     KubeflowTimeout,
     KubeflowUnavailable,
     LaunchFailed,
-    LedgerError,
     NameNotFound,
     PackageError,
     PackageTooLarge,
@@ -51,7 +51,7 @@ STATUSES: Mapping[type[BaseException], int] = {
     KubeflowMalformed: 502,
     KubeflowError: 502,
     LaunchFailed: 502,
-    LedgerError: 503,
+    DatabaseError: 503,
     KFAdapterError: 500,
     TimeoutError: 504,
     Exception: 500,
@@ -75,7 +75,7 @@ TYPES: Mapping[type[BaseException], str] = {
     KubeflowMalformed: "kubeflow-malformed-answer",
     KubeflowError: "kubeflow-error",
     LaunchFailed: "launch-failed",
-    LedgerError: "ledger-unavailable",
+    DatabaseError: "database-unavailable",
     TimeoutError: "timeout",
 }
 

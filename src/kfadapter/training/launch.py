@@ -17,6 +17,7 @@ import structlog
 
 from kfadapter.clock import Clock
 from kfadapter.errors import (
+    DatabaseError,
     KFAdapterError,
     KubeflowConflict,
     KubeflowError,
@@ -25,7 +26,6 @@ from kfadapter.errors import (
     KubeflowNotFound,
     KubeflowUnavailable,
     LaunchFailed,
-    LedgerError,
     TransitionRefused,
 )
 from kfadapter.kubeflow.resources import Run
@@ -108,7 +108,7 @@ class Launcher:
         Raises:
             KubeflowError: Kubeflow refused, or is away: there is no run.
             LaunchFailed: The outcome is not known in time, or there is no run.
-            LedgerError: The intention could not be written; nothing was started.
+            DatabaseError: The intention could not be written; nothing was started.
         """
         flight = self._flights.get(request.job_id)
         if flight is None or flight.digest != request.digest:
@@ -135,7 +135,7 @@ class Launcher:
         """
         try:
             await self._ledger.answered(run_id, now=self._clock.now())
-        except LedgerError as exc:
+        except DatabaseError as exc:
             log.warning("answer not recorded", action="answer_not_recorded", run_id=run_id, reason=str(exc))
 
     async def recover(self) -> int:
@@ -169,7 +169,7 @@ class Launcher:
         while True:
             try:
                 await self.recover()
-            except LedgerError as exc:
+            except DatabaseError as exc:
                 log.error("ledger cannot be used", action="recover_failed", reason=str(exc))
                 await self._clock.sleep(RECOVER_PAUSE_SECONDS)
             else:

@@ -1,92 +1,47 @@
 """The ledger: what was intended, what Kubeflow did with it, and what the Training Manager must still be told.
 
-Every method is one transaction. The work is plain SQLAlchemy Core in threads of the ledger's own, one of them for
-all writing where the database has one writer. A write that was begun is finished even if its caller is cancelled.
+Every method is one transaction of plain SQLAlchemy Core, in a thread (`database.transactions`).
 """
 
 import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from datetime import datetime
-from types import TracebackType
-from typing import Concatenate, ParamSpec, Self, TypeVar
 
-from sqlalchemy import Connection
-
-from kfadapter.errors import LedgerError
+from kfadapter.database.training_tables import notifications, training_runs
+from kfadapter.database.transactions import Transactions
 from kfadapter.training import ledger_launches, ledger_notifications, ledger_reads, ledger_watch
-from kfadapter.training.ledger_database import LedgerDatabase
 from kfadapter.training.ledger_launches import Claim, Intended
 from kfadapter.training.ledger_notifications import DeliveryReport
 from kfadapter.training.ledger_reads import JobRecord, RunRecord
 from kfadapter.training.ledger_rows import find_run
-from kfadapter.training.ledger_schema import bring_up_to_date
-from kfadapter.training.ledger_tables import notifications, training_runs
 from kfadapter.training.ledger_watch import Sighting, WatchedRun
 from kfadapter.training.notify_policy import NotifyPolicy
 from kfadapter.training.records import LaunchRequest, Notification, TrainingRun
 from kfadapter.training.states import NotificationState, RunState
 
-READERS = 3
-POSTGRESQL_WRITERS = 6
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
 
 class Ledger:
-    """Training runs and notifications, durable. Made by `Ledger.open`; the loop it is used on must be one.
+    """Training runs and notifications, durable; the loop it is used on must be one.
 
     Args:
-        url: SQLAlchemy URL: `sqlite:///path/ledger.sqlite`, or `postgresql://…` for several replicas.
+        transactions: The database that is shared with the other rooms; whoever opened it closes it.
         policy: When and whether the Training Manager is told.
         claimant: Who claims; must be unique among all that share the database. None: made up.
 
-    All methods raise LedgerError when the database cannot be used: no space, no permission, locked, damaged.
+    All methods raise DatabaseError when the database cannot be used: no space, no permission, locked, damaged.
     """
 
     def __init__(
-        self, database: LedgerDatabase, *, policy: NotifyPolicy | None = None, claimant: str | None = None
+        self, transactions: Transactions, *, policy: NotifyPolicy | None = None, claimant: str | None = None
     ) -> None:
-        self._database = database
+        self._transactions = transactions
         self._policy = policy or NotifyPolicy()
         self.claimant = claimant or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-        writers = 1 if database.is_sqlite else POSTGRESQL_WRITERS
-        self._writers = ThreadPoolExecutor(writers, thread_name_prefix="ledger-writer")
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="ledger-reader")
-        self._is_open = True
         # Set whenever a notification may have become due: the outbox waits for it.
         self.notifications_changed = asyncio.Event()
-
-    @classmethod
-    def open(cls, url: str, *, policy: NotifyPolicy | None = None, claimant: str | None = None) -> Self:
-        """Open the database and bring its tables up to date. Blocks: call it in a thread."""
-        ledger = cls(LedgerDatabase(url), policy=policy, claimant=claimant)
-        try:
-            ledger._database.open()
-            bring_up_to_date(ledger._database)
-        except BaseException:
-            ledger.close()
-            raise
-        return ledger
-
-    def close(self) -> None:
-        """Finish what was begun and close the database. Blocks for that long; may be called twice."""
-        self._is_open = False
-        self._writers.shutdown()
-        self._readers.shutdown()
-        self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def policy(self) -> NotifyPolicy:
@@ -95,7 +50,7 @@ class Ledger:
 
     async def ping(self) -> None:
         """Return when the database answers."""
-        await self._read(find_run, "")
+        await self._transactions.read(find_run, "")
 
     # Launching
 
@@ -106,7 +61,7 @@ class Ledger:
         run is returned instead: a retrying caller joins it.
         """
         claim = Claim(by=self.claimant, until=claimed_until)
-        return await self._write(ledger_launches.intend, request, run_id, claim, now)
+        return await self._transactions.write(ledger_launches.intend, request, run_id, claim, now)
 
     async def accept(self, run_id: str, *, word: str, created_at: datetime | None, now: datetime) -> TrainingRun:
         """Kubeflow has the run: the job's older runs are superseded. Harmless when it is known already.
@@ -114,11 +69,11 @@ class Ledger:
         Raises:
             TransitionRefused: The intention has been closed meanwhile.
         """
-        return await self._note(ledger_launches.accept, run_id, word, created_at, self._policy, now)
+        return await self._transactions.note(ledger_launches.accept, run_id, word, created_at, self._policy, now)
 
     async def doubt(self, run_id: str, *, reason: str, now: datetime) -> TrainingRun:
         """The create call's outcome is not known: from now on the watcher looks the run up."""
-        return await self._note(ledger_launches.doubt, run_id, reason, now)
+        return await self._transactions.note(ledger_launches.doubt, run_id, reason, now)
 
     async def close_intention(
         self, run_id: str, state: RunState, *, reason: str, is_told: bool, now: datetime
@@ -128,18 +83,18 @@ class Ledger:
         Raises:
             TransitionRefused: There is a run, or it was closed before.
         """
-        run = await self._write(ledger_launches.close, run_id, state, reason, is_told, self._policy, now)
+        run = await self._transactions.write(ledger_launches.close, run_id, state, reason, is_told, self._policy, now)
         self.notifications_changed.set()
         return run
 
     async def answered(self, run_id: str, *, now: datetime) -> None:
         """The execution's answer has been sent: the grace time counts from here."""
-        if await self._note(ledger_launches.answered, run_id, self._policy, now):
+        if await self._transactions.note(ledger_launches.answered, run_id, self._policy, now):
             self.notifications_changed.set()
 
     async def take_over(self, *, now: datetime) -> int:
         """After a start: free what dead processes held; their launches become uncertain. Returns how many."""
-        taken = await self._write(ledger_launches.take_over, self.claimant, now)
+        taken = await self._transactions.write(ledger_launches.take_over, self.claimant, now)
         self.notifications_changed.set()
         return taken
 
@@ -147,14 +102,14 @@ class Ledger:
 
     async def watched(self, *, now: datetime) -> list[WatchedRun]:
         """The runs whose end or existence is open, oldest first."""
-        return await self._read(ledger_watch.watched_runs, now)
+        return await self._transactions.read(ledger_watch.watched_runs, now)
 
     async def observe(self, sightings: Sequence[Sighting], *, now: datetime) -> list[TrainingRun]:
         """Write down what Kubeflow said of runs; ends and their notifications in the same transaction.
 
         The first end state wins; what contradicts it is kept as an event. Returns the runs that ended.
         """
-        ended = await self._write(ledger_watch.observe, sightings, self._policy, now)
+        ended = await self._transactions.write(ledger_watch.observe, sightings, self._policy, now)
         if ended:
             self.notifications_changed.set()
         return ended
@@ -165,41 +120,41 @@ class Ledger:
         Raises:
             TransitionRefused: It is not active any more.
         """
-        run = await self._write(ledger_watch.lose, run_id, reason, self._policy, now)
+        run = await self._transactions.write(ledger_watch.lose, run_id, reason, self._policy, now)
         self.notifications_changed.set()
         return run
 
     async def known_ends(self, run_ids: Sequence[str]) -> dict[str, RunState]:
         """Those of these runs that have ended, with their states."""
-        return await self._read(ledger_watch.known_ends, run_ids)
+        return await self._transactions.read(ledger_watch.known_ends, run_ids)
 
     async def mark(self, name: str) -> datetime | None:
         """A time kept under a name."""
-        return await self._read(ledger_watch.mark, name)
+        return await self._transactions.read(ledger_watch.mark, name)
 
     async def set_mark(self, name: str, at: datetime) -> None:
         """Keep a time under a name."""
-        await self._note(ledger_watch.set_mark, name, at)
+        await self._transactions.note(ledger_watch.set_mark, name, at)
 
     # Stopping
 
     async def dismiss(self, run_id: str, *, now: datetime) -> TrainingRun | None:
         """Nobody is told of the run's end, and it is to be stopped; None when the ledger does not have it."""
-        return await self._write(ledger_watch.dismiss, run_id, now)
+        return await self._transactions.write(ledger_watch.dismiss, run_id, now)
 
     async def stop_accepted(self, run_id: str, *, now: datetime) -> None:
         """Kubeflow took the order to terminate the run."""
-        await self._note(ledger_watch.stop_accepted, run_id, now)
+        await self._transactions.note(ledger_watch.stop_accepted, run_id, now)
 
     # Telling
 
     async def claim_due(self, *, now: datetime, until: datetime, limit: int) -> list[Notification]:
         """Take notifications that are due, in order per job; nobody else gets them before `until`."""
-        return await self._note(ledger_notifications.claim_due, self.claimant, now, until, limit)
+        return await self._transactions.note(ledger_notifications.claim_due, self.claimant, now, until, limit)
 
     async def next_due(self, *, now: datetime) -> datetime | None:
         """When there will be something to claim; None: nothing is pending but what this claimant holds."""
-        return await self._read(ledger_notifications.next_due, self.claimant, now)
+        return await self._transactions.read(ledger_notifications.next_due, self.claimant, now)
 
     async def write_back(self, report: DeliveryReport) -> NotificationState:
         """Record one try of a notification that is claimed; returns the state it has now.
@@ -207,68 +162,37 @@ class Ledger:
         Raises:
             LeaseLost: Somebody else has claimed it since.
         """
-        return await self._write(ledger_notifications.write_back, self.claimant, report)
+        return await self._transactions.write(ledger_notifications.write_back, self.claimant, report)
 
     async def release(self, notification_ids: Sequence[int]) -> None:
         """Give claimed notifications back untried."""
-        await self._note(ledger_notifications.release, self.claimant, notification_ids)
+        await self._transactions.note(ledger_notifications.release, self.claimant, notification_ids)
 
     async def hasten(self, *, now: datetime) -> int:
         """Make due what waits only because the Training Manager was away. Returns how many."""
-        return await self._note(ledger_notifications.hasten, now)
+        return await self._transactions.note(ledger_notifications.hasten, now)
 
     # Reading
 
     async def run(self, run_id: str) -> TrainingRun | None:
         """A run, or None."""
-        return await self._read(find_run, run_id)
+        return await self._transactions.read(find_run, run_id)
 
     async def run_record(self, run_id: str) -> RunRecord | None:
         """A run with its history and deliveries, or None."""
-        return await self._read(ledger_reads.run_record, run_id)
+        return await self._transactions.read(ledger_reads.run_record, run_id)
 
     async def jobs(self, *, limit: int, after: tuple[datetime, str] | None = None) -> list[JobRecord]:
         """Jobs by their latest execution, newest first, each with its newest run."""
-        return await self._read(ledger_reads.newest_jobs, limit, after)
+        return await self._transactions.read(ledger_reads.newest_jobs, limit, after)
 
     async def job(self, job_id: str) -> JobRecord | None:
         """A job with all its runs, their histories and deliveries, or None."""
-        return await self._read(ledger_reads.whole_job, job_id)
+        return await self._transactions.read(ledger_reads.whole_job, job_id)
 
     async def counts(self) -> dict[str, dict[str, int]]:
         """How many runs and notifications there are in each state."""
         return {
-            "runs": await self._read(ledger_reads.count_by_state, training_runs),
-            "notifications": await self._read(ledger_reads.count_by_state, notifications),
+            "runs": await self._transactions.read(ledger_reads.count_by_state, training_runs),
+            "notifications": await self._transactions.read(ledger_reads.count_by_state, notifications),
         }
-
-    async def _write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """A transaction whose outcome outlives a loss of power: intentions, stops, ends, deliveries."""
-
-        def transaction() -> T:
-            with self._database.write() as connection:
-                return work(connection, *args, **kwargs)
-
-        return await self._in_thread(self._writers, transaction)
-
-    async def _note(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """A transaction that does not wait for the disk: after a loss of power the same would be found out again."""
-
-        def transaction() -> T:
-            with self._database.write(is_synced=False) as connection:
-                return work(connection, *args, **kwargs)
-
-        return await self._in_thread(self._writers, transaction)
-
-    async def _read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        def look() -> T:
-            with self._database.read() as connection:
-                return work(connection, *args, **kwargs)
-
-        return await self._in_thread(self._readers, look)
-
-    async def _in_thread(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
-        if not self._is_open:
-            raise LedgerError("the ledger is closed")
-        # Shielded: a cancelled caller must not take back a write that is waiting for its turn.
-        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(threads, work))

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, or_, select
 
+from kfadapter.database.training_tables import notifications, training_jobs, training_runs
 from kfadapter.training.ledger_notifications import add_notification, cancel_notifications
 from kfadapter.training.ledger_rows import (
     add_event,
@@ -17,7 +18,6 @@ from kfadapter.training.ledger_rows import (
     locked_run,
     run_from_row,
 )
-from kfadapter.training.ledger_tables import notifications, training_jobs, training_runs
 from kfadapter.training.notify_policy import NotifyPolicy
 from kfadapter.training.records import LaunchRequest, TrainingRun
 from kfadapter.training.states import NotificationState, RunState, check_run_transition

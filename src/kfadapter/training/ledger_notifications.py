@@ -11,9 +11,9 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select
 
+from kfadapter.database.training_tables import delivery_attempts, notifications, training_jobs
 from kfadapter.errors import LeaseLost
 from kfadapter.training.ledger_rows import add_event, clean, lock_job, notification_from_row
-from kfadapter.training.ledger_tables import delivery_attempts, notifications, training_jobs
 from kfadapter.training.records import Notification, TrainingRun
 from kfadapter.training.states import NotificationState, told_as
 

@@ -7,19 +7,19 @@ from datetime import datetime
 from sqlalchemy import Connection, RowMapping, Table, func, or_, select, tuple_
 from sqlalchemy.sql import ColumnElement
 
+from kfadapter.database.training_tables import (
+    delivery_attempts,
+    notifications,
+    training_events,
+    training_jobs,
+    training_runs,
+)
 from kfadapter.training.ledger_rows import (
     attempt_from_row,
     event_from_row,
     find_run,
     notification_from_row,
     run_from_row,
-)
-from kfadapter.training.ledger_tables import (
-    delivery_attempts,
-    notifications,
-    training_events,
-    training_jobs,
-    training_runs,
 )
 from kfadapter.training.records import DeliveryAttempt, Notification, RunEvent, TrainingRun
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, RowMapping, Table, select
 from sqlalchemy.dialects import sqlite
 
-from kfadapter.errors import LedgerError
-from kfadapter.training.ledger_tables import training_events, training_jobs, training_runs
+from kfadapter.database.training_tables import training_events, training_jobs, training_runs
+from kfadapter.errors import DatabaseError
 from kfadapter.training.records import DeliveryAttempt, Notification, RunEvent, TrainingRun
 from kfadapter.training.states import NotificationState, RunState
 
@@ -57,7 +57,7 @@ def locked_run(connection: Connection, run_id: str) -> TrainingRun:
     """A run whose job and row are ours until the transaction ends: the job first, so that nobody waits in a circle.
 
     Raises:
-        LedgerError: There is no such run.
+        DatabaseError: There is no such run.
     """
     if connection.dialect.name != "sqlite":  # where a transaction that writes has the whole file
         job_id = connection.execute(select(training_runs.c.job_id).where(training_runs.c.run_id == run_id)).scalar()
@@ -65,7 +65,7 @@ def locked_run(connection: Connection, run_id: str) -> TrainingRun:
             lock_job(connection, job_id)
     run = find_run(connection, run_id, lock=True)
     if run is None:
-        raise LedgerError(f"the ledger has no run {run_id}")
+        raise DatabaseError(f"the ledger has no run {run_id}")
     return run
 
 
@@ -95,11 +95,11 @@ def change_run(connection: Connection, run: TrainingRun, **values: Any) -> Train
     """Write columns of a run that is still in the state it was read in.
 
     Raises:
-        LedgerError: It is not; nothing was written.
+        DatabaseError: It is not; nothing was written.
     """
     statement = training_runs.update().where(training_runs.c.run_id == run.run_id, training_runs.c.state == run.state)
     if connection.execute(statement.values(**values)).rowcount != 1:
-        raise LedgerError(f"run {run.run_id} was changed by somebody else")
+        raise DatabaseError(f"run {run.run_id} was changed by somebody else")
     return replace(run, **{name: value for name, value in values.items() if name not in NOT_OF_THE_RUN})
 
 

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, or_, select
 
+from kfadapter.database.training_tables import training_events, training_runs, watch_marks
 from kfadapter.training.ledger_launches import OPEN, STARTING, accept
 from kfadapter.training.ledger_notifications import add_notification, cancel_notifications
 from kfadapter.training.ledger_rows import add_event, change_run, clean, find_run, locked_run, upsert
-from kfadapter.training.ledger_tables import training_events, training_runs, watch_marks
 from kfadapter.training.notify_policy import NotifyPolicy
 from kfadapter.training.records import TrainingRun
 from kfadapter.training.states import RunState, check_run_transition, end_of

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import structlog
 
 from kfadapter.clock import Clock
-from kfadapter.errors import LeaseLost, LedgerError
+from kfadapter.errors import DatabaseError, LeaseLost
 from kfadapter.training.backoff import QUICKLY, SLOWLY
 from kfadapter.training.ledger import Ledger
 from kfadapter.training.ledger_notifications import DeliveryReport
@@ -95,7 +95,7 @@ class Outbox:
         try:
             await self._round()
             self._has_failed = False
-        except LedgerError as exc:
+        except DatabaseError as exc:
             if not self._has_failed:
                 log.error("ledger cannot be used", action="outbox_failed", reason=str(exc))
             self._has_failed = True
@@ -189,7 +189,7 @@ class Outbox:
                 return await self._ledger.write_back(report)
             except LeaseLost:
                 raise
-            except LedgerError as exc:
+            except DatabaseError as exc:
                 log.error("delivery not recorded yet", action="delivery_not_recorded", reason=str(exc))
                 await self._clock.sleep(WRITE_BACK_PAUSE_SECONDS)
         return await self._ledger.write_back(report)

@@ -13,7 +13,7 @@ from typing import Protocol
 import structlog
 
 from kfadapter.clock import Clock
-from kfadapter.errors import KubeflowConflict, KubeflowError, KubeflowNotFound, LedgerError, TransitionRefused
+from kfadapter.errors import DatabaseError, KubeflowConflict, KubeflowError, KubeflowNotFound, TransitionRefused
 from kfadapter.kubeflow.resources import Run
 from kfadapter.training.absence import Absences
 from kfadapter.training.ledger import Ledger
@@ -91,7 +91,7 @@ class Watcher:
         """One round. An error of Kubeflow's is no news: it is noted, and nothing is concluded.
 
         Raises:
-            LedgerError: The ledger cannot be used; what was seen will be seen again.
+            DatabaseError: The ledger cannot be used; what was seen will be seen again.
         """
         watched = {run.run_id: run for run in await self._ledger.watched(now=self._clock.now())}
         self._forget_others(watched)
@@ -110,7 +110,7 @@ class Watcher:
         try:
             await self.look()
             self._has_ledger_failed = False
-        except LedgerError as exc:
+        except DatabaseError as exc:
             self._failures += 1
             if not self._has_ledger_failed:
                 log.error("ledger cannot be used", action="watch_failed", reason=str(exc))

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
+from kfadapter.database.transactions import Transactions
 from kfadapter.errors import LeaseLost, TransitionRefused
 from kfadapter.training.ledger import Ledger
 from kfadapter.training.ledger_notifications import DeliveryReport
@@ -37,14 +38,18 @@ class LedgerRules(RuleBasedStateMachine):
         self._loop = asyncio.new_event_loop()
         self._directory = tempfile.TemporaryDirectory()
         self._url = f"sqlite:///{Path(self._directory.name) / 'ledger.sqlite'}"
-        self._ledger = Ledger.open(self._url, policy=NotifyPolicy(grace_seconds=5, answer_seconds=10))
+        self._open_ledger()
         self._now = datetime(2030, 1, 1, tzinfo=UTC)
         self._ends: dict[str, RunState] = {}
         self._payloads: dict[str, str] = {}
         self._delivered: list[tuple[str, int]] = []
 
+    def _open_ledger(self) -> None:
+        self._database = Transactions.open(self._url)
+        self._ledger = Ledger(self._database, policy=NotifyPolicy(grace_seconds=5, answer_seconds=10))
+
     def teardown(self) -> None:
-        self._ledger.close()
+        self._database.close()
         self._loop.close()
         self._directory.cleanup()
 
@@ -125,8 +130,8 @@ class LedgerRules(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        self._ledger.close()
-        self._ledger = Ledger.open(self._url, policy=NotifyPolicy(grace_seconds=5, answer_seconds=10))
+        self._database.close()
+        self._open_ledger()
         self._do(self._ledger.take_over(now=self._now))
 
     @invariant()

@@ -1,7 +1,7 @@
-"""Bringing a ledger's tables to the version this program needs.
+"""Bringing a database's tables to the version this program needs.
 
-A current ledger is recognised with one plain query, so that a start does not load Alembic. A new ledger gets its
-tables at once; a test proves that they equal the sum of the migrations. Only an older ledger is migrated.
+A current database is recognised with one plain query, so that a start does not load Alembic. A new one gets its
+tables at once; a test proves that they equal the sum of the migrations. Only an older one is migrated.
 """
 
 from pathlib import Path
@@ -9,20 +9,20 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, select, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from kfadapter.errors import LedgerError
-from kfadapter.training.ledger_database import LedgerDatabase
-from kfadapter.training.ledger_tables import SCHEMA_VERSION, metadata, schema_version
+from kfadapter.database.connections import Database
+from kfadapter.database.tables import SCHEMA_VERSION, metadata, schema_version
+from kfadapter.errors import DatabaseError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number, the same in all replicas: who holds it is changing the tables.
 MIGRATION_LOCK = 5_001_650_423
 
 
-def bring_up_to_date(database: LedgerDatabase) -> None:
+def bring_up_to_date(database: Database) -> None:
     """Create or migrate the tables, if need be. Safe when several replicas start at once.
 
     Raises:
-        LedgerError: The ledger was written by a newer version of this program, or cannot be used.
+        DatabaseError: The database was written by a newer version of this program, or cannot be used.
     """
     if current_version(database) == SCHEMA_VERSION:
         return
@@ -36,12 +36,12 @@ def bring_up_to_date(database: LedgerDatabase) -> None:
             migrate(connection, database.name, version)
 
 
-def current_version(database: LedgerDatabase) -> str | None:
-    """The version a ledger's tables have; None for an empty database."""
+def current_version(database: Database) -> str | None:
+    """The version the tables have; None for an empty database."""
     try:
         with database.read() as connection:
             return connection.execute(select(schema_version.c.version_num)).scalar()
-    except LedgerError as exc:
+    except DatabaseError as exc:
         if isinstance(exc.__cause__, (OperationalError, ProgrammingError)) and _is_missing_table(exc.__cause__):
             return None
         raise
@@ -58,7 +58,7 @@ def migrate(connection: Connection, name: str, version: str, target: str = "head
     """Apply the migrations that are missing, inside the caller's transaction.
 
     Raises:
-        LedgerError: No migration leads from this version.
+        DatabaseError: No migration leads from this version.
     """
     from alembic import command
     from alembic.config import Config
@@ -70,8 +70,8 @@ def migrate(connection: Connection, name: str, version: str, target: str = "head
     try:
         command.upgrade(config, target)
     except CommandError as exc:
-        raise LedgerError(
-            f"the ledger {name} has version {version}, which this program does not know; it was written by a newer one"
+        raise DatabaseError(
+            f"the database {name} has version {version}, which this program does not know; a newer one wrote it"
         ) from exc
 
 

@@ -1,8 +1,8 @@
-"""How Alembic runs here: on the connection and in the transaction that `ledger_schema` hands over."""
+"""How Alembic runs here: on the connection and in the transaction that `database.schema` hands over."""
 
 from alembic import context
 
-from kfadapter.training.ledger_tables import metadata
+from kfadapter.database.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -16,12 +16,12 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
-from kfadapter.errors import LedgerError
-from kfadapter.training.ledger import Ledger
-from kfadapter.training.ledger_database import LedgerDatabase
-from kfadapter.training.ledger_schema import MIGRATIONS, bring_up_to_date, create_tables, current_version, migrate
-from kfadapter.training.ledger_tables import SCHEMA_VERSION, metadata
-from support.ledgers import new_database, postgresql_server
+from kfadapter.database.connections import Database
+from kfadapter.database.schema import MIGRATIONS, bring_up_to_date, create_tables, current_version, migrate
+from kfadapter.database.tables import SCHEMA_VERSION, metadata
+from kfadapter.database.transactions import Transactions
+from kfadapter.errors import DatabaseError
+from support.ledgers import new_database, open_ledger, postgresql_server
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +31,12 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[LedgerDatabase, LedgerDatabase]]:
+def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Database, Database]]:
     if request.param == "sqlite":
         urls = [f"sqlite:///{tmp_path / name}.sqlite" for name in ("fresh", "migrated")]
     else:
         urls = [new_database(request.getfixturevalue("postgresql")) for _ in range(2)]
-    fresh, migrated = (LedgerDatabase(url) for url in urls)
+    fresh, migrated = (Database(url) for url in urls)
     for database in (fresh, migrated):
         database.open()
     yield fresh, migrated
@@ -64,7 +64,7 @@ def described(connection: Connection) -> dict[str, Any]:
     }
 
 
-def test_fresh_tables_equal_migrated_tables(databases: tuple[LedgerDatabase, LedgerDatabase]) -> None:
+def test_fresh_tables_equal_migrated_tables(databases: tuple[Database, Database]) -> None:
     fresh, migrated = databases
     with fresh.write() as connection:
         create_tables(connection)
@@ -79,7 +79,7 @@ def test_fresh_tables_equal_migrated_tables(databases: tuple[LedgerDatabase, Led
     assert current_version(fresh) == current_version(migrated) == SCHEMA_VERSION
 
 
-def test_a_migration_can_be_undone(databases: tuple[LedgerDatabase, LedgerDatabase]) -> None:
+def test_a_migration_can_be_undone(databases: tuple[Database, Database]) -> None:
     database = databases[0]
     with database.write() as connection:
         migrate(connection, database.name, "none")
@@ -91,7 +91,7 @@ def test_a_migration_can_be_undone(databases: tuple[LedgerDatabase, LedgerDataba
         assert set(inspect(connection).get_table_names()) == {"alembic_version"}
 
 
-def test_opening_twice_changes_nothing(databases: tuple[LedgerDatabase, LedgerDatabase]) -> None:
+def test_opening_twice_changes_nothing(databases: tuple[Database, Database]) -> None:
     database = databases[0]
     bring_up_to_date(database)
     bring_up_to_date(database)
@@ -104,20 +104,20 @@ def test_the_newest_migration_is_the_version_of_the_tables() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [SCHEMA_VERSION]
 
 
-def test_a_ledger_of_a_newer_program_is_refused(databases: tuple[LedgerDatabase, LedgerDatabase]) -> None:
+def test_a_ledger_of_a_newer_program_is_refused(databases: tuple[Database, Database]) -> None:
     database = databases[0]
     bring_up_to_date(database)
     with database.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(LedgerError, match=r"version 9999.*newer"):
+    with pytest.raises(DatabaseError, match=r"version 9999.*newer"):
         bring_up_to_date(database)
 
 
 def test_a_start_does_not_load_alembic(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
     program = (
-        "import sys; from kfadapter.training.ledger import Ledger\n"
-        f"Ledger.open({url!r}).close(); assert 'alembic' not in sys.modules"
+        "import sys; from kfadapter.database.transactions import Transactions\n"
+        f"Transactions.open({url!r}).close(); assert 'alembic' not in sys.modules"
     )
     for _ in range(2):  # the first start makes the tables, the second finds them
         subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
@@ -126,29 +126,29 @@ def test_a_start_does_not_load_alembic(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     path.write_bytes(b"not a database" * 1000)
-    with pytest.raises(LedgerError, match=r"ledger\.sqlite.*not a database"):
-        Ledger.open(f"sqlite:///{path}")
+    with pytest.raises(DatabaseError, match=r"ledger\.sqlite.*not a database"):
+        Transactions.open(f"sqlite:///{path}")
 
 
 def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(LedgerError, match="cannot be made"):
-        Ledger.open(f"sqlite:///{tmp_path / 'file' / 'below' / 'ledger.sqlite'}")
+    with pytest.raises(DatabaseError, match="cannot be made"):
+        Transactions.open(f"sqlite:///{tmp_path / 'file' / 'below' / 'ledger.sqlite'}")
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://localhost/x", "nonsense", ""])
 def test_a_url_that_cannot_hold_a_ledger_is_refused(url: str) -> None:
-    with pytest.raises(LedgerError):
-        Ledger.open(url)
+    with pytest.raises(DatabaseError):
+        Transactions.open(url)
 
 
 async def test_a_ledger_that_is_locked_by_others_is_an_error_in_words(tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("kfadapter.training.ledger_database.BUSY_MILLISECONDS", 50)
+    monkeypatch.setattr("kfadapter.database.connections.BUSY_MILLISECONDS", 50)
     path = tmp_path / "ledger.sqlite"
-    with Ledger.open(f"sqlite:///{path}") as ledger:
+    with open_ledger(f"sqlite:///{path}") as ledger:
         blocker = sqlite3.connect(path, isolation_level=None)
         blocker.execute("BEGIN IMMEDIATE")
-        with pytest.raises(LedgerError, match="locked"):
+        with pytest.raises(DatabaseError, match="locked"):
             await ledger.stop_accepted("x", now=datetime.now(UTC))
         blocker.execute("ROLLBACK")
         blocker.close()
@@ -156,11 +156,11 @@ async def test_a_ledger_that_is_locked_by_others_is_an_error_in_words(tmp_path: 
 
 async def test_a_full_disk_is_an_error_in_words_and_the_ledger_lives_on(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
-    with Ledger.open(f"sqlite:///{path}") as ledger:
+    with open_ledger(f"sqlite:///{path}") as ledger:
         now = datetime.now(UTC)
         await ledger.set_mark("x", now)
-        with pytest.raises(LedgerError, match="full"):
-            await ledger._write(_fill)
+        with pytest.raises(DatabaseError, match="full"):
+            await ledger._transactions.write(_fill)
         await ledger.set_mark("y", now)
         assert await ledger.mark("y") == now
 

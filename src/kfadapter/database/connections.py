@@ -1,4 +1,4 @@
-"""The ledger's database: connections, transactions, and the database's errors in our words."""
+"""The service's own database: connections, transactions, and the database's errors in our words."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from kfadapter.errors import LedgerError
+from kfadapter.errors import DatabaseError
 
 BUSY_MILLISECONDS = 10_000
 CONNECT_SECONDS = 5
@@ -20,8 +20,8 @@ READS = "kfadapter_reads"
 SYNCED = "kfadapter_synced"
 
 
-class LedgerDatabase:
-    """Transactions on the ledger's database.
+class Database:
+    """Transactions on the service's own database.
 
     SQLite gets one writer at a time (`BEGIN IMMEDIATE`), a write-ahead log and full synchronisation: what was
     committed survives the loss of power. PostgreSQL works at its default isolation with row locks.
@@ -30,33 +30,33 @@ class LedgerDatabase:
         url: An SQLAlchemy URL of SQLite (a file) or PostgreSQL.
 
     Raises:
-        LedgerError: The URL cannot be used.
+        DatabaseError: The URL cannot be used.
     """
 
     def __init__(self, url: str) -> None:
         try:
             self._url = make_url(url)
         except ArgumentError as exc:
-            raise LedgerError(f"the ledger's database URL cannot be read: {exc}") from exc
+            raise DatabaseError(f"the database's URL cannot be read: {exc}") from exc
         if self._url.drivername in ("postgres", "postgresql"):
             self._url = self._url.set(drivername=POSTGRESQL_DRIVER)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
         if not self.is_sqlite and self._url.get_backend_name() != "postgresql":
-            raise LedgerError(f"the ledger is kept in SQLite or PostgreSQL, not in {self._url.get_backend_name()}")
+            raise DatabaseError(f"the database is SQLite or PostgreSQL, not {self._url.get_backend_name()}")
         if self.is_sqlite and self._url.database in (None, "", ":memory:"):
-            raise LedgerError("the ledger must outlive the service: SQLite needs a file")
+            raise DatabaseError("the database must outlive the service: SQLite needs a file")
         self._engine: Engine | None = None
 
     @property
     def name(self) -> str:
-        """Where the ledger is, without a password."""
+        """Where the database is, without a password."""
         return self._url.render_as_string(hide_password=True)
 
     def open(self) -> None:
         """Make the place for a new file; connections are made when they are needed.
 
         Raises:
-            LedgerError: The directory cannot be made.
+            DatabaseError: The directory cannot be made.
         """
         if self._engine is not None:
             return
@@ -76,10 +76,10 @@ class LedgerDatabase:
 
         Args:
             is_synced: False: a loss of power right after the commit may undo it, the death of the process never
-                does. For what the ledger would find out again by itself.
+                does. For what would be found out again.
 
         Raises:
-            LedgerError: The database refused.
+            DatabaseError: The database refused.
         """
         with self._errors(), self._opened().connect() as connection:
             writing = connection.execution_options(**{SYNCED: is_synced})
@@ -100,7 +100,7 @@ class LedgerDatabase:
         try:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
-            raise LedgerError(f"the ledger's directory {directory} cannot be made: {exc.strerror}") from exc
+            raise DatabaseError(f"the database's directory {directory} cannot be made: {exc.strerror}") from exc
 
     def _new_engine(self) -> Engine:
         if not self.is_sqlite:
@@ -108,7 +108,7 @@ class LedgerDatabase:
             try:
                 return create_engine(self._url, connect_args=options, pool_pre_ping=True, pool_size=8, max_overflow=4)
             except ImportError as exc:
-                raise LedgerError(f"a ledger in PostgreSQL needs the extra `postgres` installed: {exc}") from exc
+                raise DatabaseError(f"PostgreSQL needs the extra `postgres` installed: {exc}") from exc
         engine = create_engine(self._url, connect_args={"timeout": BUSY_MILLISECONDS / 1000})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -116,7 +116,7 @@ class LedgerDatabase:
 
     def _opened(self) -> Engine:
         if self._engine is None:
-            raise LedgerError("the ledger is not open")
+            raise DatabaseError("the database is not open")
         return self._engine
 
     @contextmanager
@@ -124,11 +124,11 @@ class LedgerDatabase:
         try:
             yield
         except PoolTimeoutError as exc:
-            raise LedgerError(f"the ledger {self.name} has no free connection") from exc
+            raise DatabaseError(f"the database {self.name} has no free connection") from exc
         except DBAPIError as exc:
-            raise LedgerError(f"the ledger {self.name} cannot be used: {exc.orig}") from exc
+            raise DatabaseError(f"the database {self.name} cannot be used: {exc.orig}") from exc
         except SQLAlchemyError as exc:
-            raise LedgerError(f"the ledger {self.name} cannot be used: {exc}") from exc
+            raise DatabaseError(f"the database {self.name} cannot be used: {exc}") from exc
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -1,0 +1,1 @@
+"""Where what must outlive the service is kept: connections, tables, migrations, transactions in threads."""

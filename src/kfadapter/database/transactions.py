@@ -1,0 +1,110 @@
+"""Transactions in threads, for the rooms that keep something: the ledger, the events, the index of runs.
+
+All of them share one database, and where it has one writer, one writing thread. A write that was begun is finished
+even if its caller is cancelled.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Concatenate, ParamSpec, Self, TypeVar
+
+from sqlalchemy import Connection, text
+
+from kfadapter.database.connections import Database
+from kfadapter.database.schema import bring_up_to_date
+from kfadapter.errors import DatabaseError
+
+READERS = 3
+POSTGRESQL_WRITERS = 6
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Transactions:
+    """Runs functions that take a connection, each as one transaction in a thread. Made by `Transactions.open`.
+
+    All methods raise DatabaseError when the database cannot be used: no space, no permission, locked, damaged.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        writers = 1 if database.is_sqlite else POSTGRESQL_WRITERS
+        self._writers = ThreadPoolExecutor(writers, thread_name_prefix="database-writer")
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="database-reader")
+        self._is_open = True
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Open the database and bring its tables up to date. Blocks: call it in a thread.
+
+        Args:
+            url: SQLAlchemy URL: `sqlite:///path/ledger.sqlite`, or `postgresql://…` for several replicas.
+        """
+        transactions = cls(Database(url))
+        try:
+            transactions._database.open()
+            bring_up_to_date(transactions._database)
+        except BaseException:
+            transactions.close()
+            raise
+        return transactions
+
+    def close(self) -> None:
+        """Finish what was begun and close the database. Blocks for that long; may be called twice."""
+        self._is_open = False
+        self._writers.shutdown()
+        self._readers.shutdown()
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def is_sqlite(self) -> bool:
+        """One writer at a time; else it is PostgreSQL."""
+        return self._database.is_sqlite
+
+    async def ping(self) -> None:
+        """Return when the database answers."""
+        await self.read(lambda connection: connection.execute(text("SELECT 1")).scalar())
+
+    async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """A transaction whose outcome outlives a loss of power: intentions, stops, ends, deliveries."""
+
+        def transaction() -> T:
+            with self._database.write() as connection:
+                return work(connection, *args, **kwargs)
+
+        return await self._in_thread(self._writers, transaction)
+
+    async def note(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """A transaction that does not wait for the disk: after a loss of power the same would be found out again."""
+
+        def transaction() -> T:
+            with self._database.write(is_synced=False) as connection:
+                return work(connection, *args, **kwargs)
+
+        return await self._in_thread(self._writers, transaction)
+
+    async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """One consistent look that does not wait for writers."""
+
+        def look() -> T:
+            with self._database.read() as connection:
+                return work(connection, *args, **kwargs)
+
+        return await self._in_thread(self._readers, look)
+
+    async def _in_thread(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+        if not self._is_open:
+            raise DatabaseError("the database is closed")
+        # Shielded: a cancelled caller must not take back a write that is waiting for its turn.
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(threads, work))

@@ -1,1 +1,0 @@
-"""Migrations of the ledger, run by Alembic; `ledger_schema` starts them."""
