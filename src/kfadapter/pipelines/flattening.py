@@ -282,8 +282,8 @@ class _Flattening:
 
 
 def node_id(group: str, task: str) -> str:
-    """The id of a task in a group."""
-    name = task.replace("%", "%25").replace(".", "%2E") if "." in task or "%" in task else task
+    """The id of a task in a group; `%` stands for a name without letters."""
+    name = task.replace("%", "%25").replace(".", "%2E") if "." in task or "%" in task else task or "%"
     return f"{group}.{name}" if group else name
 
 

@@ -44,9 +44,8 @@ def test_every_node_edge_and_source_refers_to_something(compiled: Path) -> None:
     sources += [source for node in graph.nodes for output in node.outputs for source in output.sources]
     assert all(source.node in nodes for source in sources if source.node)
     assert all(node.executor in description.executors for node in graph.nodes if not node.is_group)
-    assert {use.parameter for use in graph.uses} <= {
-        port.name for port in (*description.inputs.parameters, *description.inputs.artifacts)
-    }
+    names = {each.name for each in description.inputs.parameters} | {each.name for each in description.inputs.artifacts}
+    assert {use.parameter for use in graph.uses} <= names
 
 
 @pytest.mark.parametrize("compiled", DESCRIBED, ids=label)
