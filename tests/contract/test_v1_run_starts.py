@@ -1,5 +1,7 @@
 """`POST /v1/runs` in front of each kind of Kubeflow."""
 
+from collections.abc import Callable
+
 import yaml
 
 from contract.test_v1_pipelines import FLOW, HELLO, NOWHERE, problem, upload
@@ -74,3 +76,16 @@ def test_an_outcome_nobody_knows_names_the_runs_id(fake: FakeKubeflow, adapter: 
     body = problem(answer, 502, "kubeflow-interrupted")
     assert "look it up" in body["detail"]
     assert fake.count("POST", "/runs") == 1
+
+
+def test_a_body_beyond_the_limit_is_refused_whether_it_says_so_or_not(
+    fake: FakeKubeflow, make_adapter: Callable[..., RunningAdapter]
+) -> None:
+    adapter = make_adapter(kubeflow_url=fake.url, upload_limit_bytes=10_000)
+    large = b'{"pipeline_name": "' + b"x" * 20_000 + b'"}'
+    headers = {"content-type": "application/json"}
+    declared = adapter.http.post("/v1/runs", content=large, headers=headers)
+    problem(declared, 413, "package-too-large")
+    streamed = adapter.http.post("/v1/runs", content=iter([large[:15_000], large[15_000:]]), headers=headers)
+    assert (streamed.status_code, streamed.headers["content-type"]) == (413, "application/problem+json")
+    assert "at most 10000 bytes" in streamed.json()["detail"]

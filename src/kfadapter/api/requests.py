@@ -81,7 +81,7 @@ async def read_form(request: Request, limit_bytes: int) -> FormData:
     kind = request.headers.get("content-type", "")
     if not kind.lower().startswith("multipart/form-data"):
         raise BadRequest("The package must be sent as multipart/form-data with the file in the field 'file'")
-    limited = _Limited(request, limit_bytes + FORM_OVERHEAD_BYTES)
+    limited = LimitedBody(request, limit_bytes + FORM_OVERHEAD_BYTES)
     await limited.refuse_declared_excess(limit_bytes)
     try:
         async with asyncio.timeout(BODY_TIMEOUT_SECONDS):
@@ -102,7 +102,7 @@ async def read_bytes(request: Request, limit_bytes: int) -> bytes:
         PackageTooLarge: More bytes than that were sent.
         BadRequest: Too slow, or the caller went away.
     """
-    limited = _Limited(request, limit_bytes)
+    limited = LimitedBody(request, limit_bytes)
     await limited.refuse_declared_excess(limit_bytes)
     try:
         async with asyncio.timeout(BODY_TIMEOUT_SECONDS):
@@ -113,7 +113,7 @@ async def read_bytes(request: Request, limit_bytes: int) -> bytes:
         raise BadRequest("The caller went away before the whole body had arrived") from exc
 
 
-class _Limited:
+class LimitedBody:
     """The request's byte stream, which ends in an error beyond a limit."""
 
     def __init__(self, request: Request, limit_bytes: int) -> None:
@@ -136,7 +136,8 @@ class _Limited:
         message = await self._request.receive()
         self._received += len(message.get("body", b""))
         if self._received > self._limit:
-            await self._drain()
+            if message.get("more_body", False):  # after the last part nothing comes but the caller's leaving
+                await self._drain()
             raise PackageTooLarge(_too_large(self._limit, self._received))
         return message
 
