@@ -7,6 +7,7 @@ from pathlib import Path
 from kfadapter.pipelines.description import PipelineDescription, describe
 from kfadapter.pipelines.package import open_package
 from kfadapter.pipelines.render.mermaid import to_mermaid
+from kfadapter.pipelines.render.svg import to_svg
 
 DATA = Path(__file__).parents[1] / "data"
 DESCRIBED = sorted((DATA / "described").glob("2.*/*.yaml"))
@@ -38,4 +39,27 @@ def golden_files(compiled: Path) -> dict[Path, str]:
     return {
         place.with_suffix(".json"): shown,
         place.with_suffix(".mmd"): to_mermaid(description.graph, title=description.name),
+    }
+
+
+PICTURES = DATA.parents[1] / "docs" / "pictures"
+_QOE = DATA.parents[1] / "src" / "kfadapter" / "cli" / "demo" / "qoe" / "pipeline.yaml"
+_CITY_STATES = {
+    "exit-handler-1": "RUNNING",
+    "exit-handler-1.importer": "CACHED",
+    "exit-handler-1.for-loop-2": "RUNNING",
+    "exit-handler-1.for-loop-2.measure": "SUCCEEDED",
+    "exit-handler-1.for-loop-2.tune": "SUCCEEDED",
+    "exit-handler-1.for-loop-2.condition-branches-3.condition-4.register": "RUNNING",
+    "exit-handler-1.for-loop-2.condition-branches-3.condition-5.say": "SKIPPED",
+}
+
+
+def documented_pictures() -> dict[Path, str]:
+    """The pictures in the documentation, by the file they are kept in."""
+    qoe, city = description_of(_QOE), described("city")
+    return {
+        PICTURES / "qoe-throughput.svg": to_svg(qoe.graph, title=qoe.name),
+        PICTURES / "city.svg": to_svg(city.graph, title=city.display_name),
+        PICTURES / "city-run.svg": to_svg(city.graph, title="A run", states=_CITY_STATES),
     }

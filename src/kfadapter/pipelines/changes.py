@@ -2,6 +2,7 @@
 
 import difflib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -73,8 +74,8 @@ class Change:
         kind = kinds.get(self.kind, self.kind)
         return Change(section=self.section, key=self.key, kind=kind, before=self.after, after=self.before)
 
-    def to_json(self) -> dict[str, JSON]:
-        """As the adapter's answers show it; a change of source has a unified `diff` too."""
+    def to_json(self, *, with_diff: bool = True) -> dict[str, JSON]:
+        """As the adapter's answers show it; a change of source has a unified `diff` too, empty when not wanted."""
         shown: dict[str, JSON] = {
             "key": self.key,
             "kind": self.kind.value,
@@ -83,8 +84,17 @@ class Change:
             "to": self.after,
         }
         if self.section is Section.SOURCE and self.kind is ChangeKind.CHANGED:
-            shown["diff"] = unified(_field(self.before, "text"), _field(self.after, "text"), self.key)
+            shown["diff"] = self.unified() if with_diff else ""
         return shown
+
+    def unified(self) -> str:
+        """A unified diff of two sources; empty when they are too long to be compared."""
+        return unified(_field(self.before, "text"), _field(self.after, "text"), self.key)
+
+    @property
+    def lines(self) -> int:
+        """How many lines of source a unified diff would have to compare."""
+        return _field(self.before, "text").count("\n") + _field(self.after, "text").count("\n")
 
 
 def same(one: JSON, other: JSON) -> bool:
@@ -183,9 +193,9 @@ def _texts(value: JSON) -> list[str]:
 
 
 def _source(before: JSON, after: JSON) -> str:
-    lines = unified(_field(before, "text"), _field(after, "text"), "").splitlines()[2:]
-    added, removed = (sum(line.startswith(mark) for line in lines) for mark in "+-")
-    return f"{added} lines added, {removed} removed"
+    old, new = (Counter(_field(value, "text").splitlines()) for value in (before, after))
+    added, removed = (new - old).total(), (old - new).total()
+    return f"{added} lines added, {removed} removed" if added or removed else "its lines in another order"
 
 
 def _platform(before: JSON, after: JSON) -> str:

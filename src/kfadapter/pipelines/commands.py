@@ -13,6 +13,7 @@ from kfadapter.pipelines.scalars import JSON
 
 _EXECUTOR_MODULES = ("kfp.dsl.executor_main", "kfp.components.executor_main", "kfp.v2.components.executor_main")
 _INSTALL = re.compile(r"(?:^|[\s;&])(?:python3?|\"?\$[A-Za-z_]+\"?) -m pip install\s(?P<arguments>[^\n]*)")
+_COMMANDS = re.compile(r"\n|&&")
 _NAME = re.compile(r"\s*(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
 _EXACT = re.compile(r"(?<![=!<>~])===?(?!=)\s*[^\s*,;]+(?=\s*(?:$|[,;\s]))")
 _OLD_PYTHON_ONLY = re.compile(r"""^[^;]*;\s*python_version\s*<\s*['"]3\.9['"]\s*$""")
@@ -34,6 +35,8 @@ _INDEXES = frozenset(("--index-url", "-i", "--extra-index-url"))
 _SILENT = frozenset(("--quiet", "-q", "--no-warn-script-location", "--disable-pip-version-check"))
 _NOTEBOOK_MARK = "__KFP_EMBEDDED_ARCHIVE_B64"
 _VENV_MARK = "python3 -m venv"
+_LONGEST_REQUIREMENT = 1_000
+_LONGEST_COMMAND = 20_000  # shlex takes the square of its time for long words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +154,8 @@ def read_installation(command: Sequence[str]) -> Installation:
 
 def read_requirement(text: str) -> Requirement:
     """A package as pip is given it."""
+    if len(text) > _LONGEST_REQUIREMENT:
+        return Requirement(text=text, name="", is_pinned=False)
     match = _NAME.match(text)
     name = re.sub(r"[-_.]+", "-", match["name"]).lower() if match and "://" not in text.split("@")[0] else ""
     specifier = text.partition(";")[0]
@@ -167,15 +172,18 @@ def _without_prelude(command: Sequence[str]) -> tuple[str, ...]:
 
 
 def _installs(prelude: str) -> Iterator[list[str]]:
-    for match in _INSTALL.finditer(prelude):
-        for part in match["arguments"].split("&&")[:1]:
-            try:
-                yield shlex.split(part)
-            except ValueError:
-                yield part.split()
-        rest = match["arguments"].partition("&&")[2]
-        if rest:
-            yield from _installs(" " + rest)
+    """The arguments of each `pip install` of a shell script."""
+    for command in _COMMANDS.split(prelude):
+        match = _INSTALL.search(command)
+        if match is not None:
+            yield _words(match["arguments"])
+
+
+def _words(arguments: str) -> list[str]:
+    try:
+        return shlex.split(arguments) if len(arguments) <= _LONGEST_COMMAND else arguments.split()
+    except ValueError:  # quotes that do not end
+        return arguments.split()
 
 
 def _option(args: Sequence[str], name: str) -> str:

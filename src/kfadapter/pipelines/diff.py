@@ -17,6 +17,10 @@ __all__ = ["Change", "ChangeKind", "PipelineDiff", "Section", "Verdict", "apply"
 _OF_STEPS = frozenset((Section.COMMANDS, Section.ENVIRONMENT, Section.SOURCE, Section.PLATFORM, Section.POLICIES))
 
 
+MAX_LINES = 50_000
+"""Lines of source that are compared for one answer; further sources are only told to have changed."""
+
+
 class Verdict(StrEnum):
     """Whether jobs that start the old version start the new one with the same arguments."""
 
@@ -52,8 +56,10 @@ class PipelineDiff:
     def to_json(self) -> dict[str, JSON]:
         """As the adapter's answers show it: `verdict`, `reasons`, `counts`, changes under each section."""
         sections: dict[str, list[JSON]] = {section.value: [] for section in Section}
+        lines = 0
         for change in self.independent:
-            sections[change.section.value].append(change.to_json())
+            lines += change.lines if change.section is Section.SOURCE else 0
+            sections[change.section.value].append(change.to_json(with_diff=lines <= MAX_LINES))
         return {
             "verdict": self.verdict.value,
             "reasons": list(self.reasons),

@@ -100,7 +100,7 @@ class _Flattening:
         self._tracing = Tracing(lambda name: self._plan(name) if self._has_dag(name) else None)
 
     def graph(self) -> Graph:
-        """Walk through every DAG from the root on, groups before what is in them."""
+        """Walk through every DAG from the root on: each group, then what is in it, then what comes beside it."""
         root = self._components["root"]
         bindings = {
             (kind, port.name): Source(kind=SourceKind.INPUT, name=port.name)
@@ -108,9 +108,14 @@ class _Flattening:
             for port in ports
         }
         growth = _Growth()
-        stack = [_Scope(id="", component="root", bindings=bindings, items={}, chain=frozenset(("root",)), depth=0)]
+        top = _Scope(id="", component="root", bindings=bindings, items={}, chain=frozenset(("root",)), depth=0)
+        stack = [self._grow(growth, top)]
         while stack:
-            stack.extend(reversed(list(self._grow(growth, stack.pop()))))
+            inside = next(stack[-1], None)
+            if inside is None:
+                stack.pop()
+            else:
+                stack.append(self._grow(growth, inside))
         nodes = tuple(growth.nodes)
         return Graph(
             nodes=nodes,
@@ -120,8 +125,10 @@ class _Flattening:
         )
 
     def _grow(self, growth: _Growth, scope: _Scope) -> Iterator[_Scope]:
+        """Add the tasks of a scope; at each that is a group its inside is handed out, to be added before the next."""
         plan = self._plan(scope.component)
         kinds = {task.name: self._kind(task) for task in plan.tasks}
+        growth.edges.extend(self._edges(plan, scope, kinds))
         for task in plan.tasks:
             node = self._node(task, scope, kinds)
             growth.nodes.append(node)
@@ -129,7 +136,6 @@ class _Flattening:
             _check_size(growth, node)
             if self._has_dag(task.component):
                 yield self._inner(task, node, scope)
-        growth.edges.extend(self._edges(plan, scope, kinds))
 
     def _inner(self, task: TaskPlan, node: Node, scope: _Scope) -> _Scope:
         if task.component in scope.chain:

@@ -305,7 +305,7 @@ class Graph:
     """The flattened graph.
 
     Attributes:
-        nodes: Every node, groups before what is in them, siblings in an order in which they could run.
+        nodes: Every node in an order in which they could run: a group, what is in it, what comes after it.
         edges: What waits for what, among the nodes of one group.
         uses: Which steps each of the pipeline's inputs reaches.
         outputs: What the pipeline gives, and from which nodes.

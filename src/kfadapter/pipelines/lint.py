@@ -3,12 +3,16 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
 from kfadapter.pipelines import lint_rules
 from kfadapter.pipelines.cron_rules import cron_remarks
 from kfadapter.pipelines.description import PipelineDescription
 from kfadapter.pipelines.lint_rules import Remark
 from kfadapter.pipelines.scalars import JSON
+
+MAX_OF_A_RULE = 100
+"""Of a rule that has more to say the rest is only counted."""
 
 
 class Severity(StrEnum):
@@ -183,13 +187,21 @@ RULES = (
 
 
 def lint(description: PipelineDescription) -> tuple[LintWarning, ...]:
-    """Remarks about a pipeline: warnings first, then in the order of the rules."""
-    found = [
-        LintWarning(rule=rule.id, severity=rule.severity, path=path, message=message, advice=rule.advice)
-        for rule in RULES
-        for path, message in rule.find(description)
-    ]
+    """Remarks about a pipeline: warnings first, then in the order of the rules, at most a hundred of each rule."""
+    found = [warning for rule in RULES for warning in _found(rule, description)]
     return tuple(sorted(found, key=lambda warning: warning.severity is not Severity.WARNING))
+
+
+def _found(rule: Rule, description: PipelineDescription) -> Iterator[LintWarning]:
+    remarks = rule.find(description)
+    for path, message in islice(remarks, MAX_OF_A_RULE):
+        yield _warning(rule, path, message)
+    if further := sum(1 for _ in remarks):
+        yield _warning(rule, "pipeline", f"the same in {further:,} more places")
+
+
+def _warning(rule: Rule, path: str, message: str) -> LintWarning:
+    return LintWarning(rule=rule.id, severity=rule.severity, path=path, message=message, advice=rule.advice)
 
 
 def lint_cron(cron: str) -> tuple[LintWarning, ...]:

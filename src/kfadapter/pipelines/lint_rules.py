@@ -22,6 +22,8 @@ OLDEST_SDK = (2, 7)
 WIDE_LOOP = 20
 """Constant items from which on a loop without a limit is remarked on."""
 
+_SEARCHED = 200_000  # characters of a text that are searched for secrets
+
 # Images that stand for what the server does itself: nothing of that name is ever pulled.
 _VIRTUAL_IMAGES = frozenset(("argostub/createpvc", "argostub/deletepvc"))
 _SDK = re.compile(r"kfp-(?P<major>\d{1,4})\.(?P<minor>\d{1,4})")
@@ -33,7 +35,7 @@ _SECRET_NAME = re.compile(
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SECRET_VALUE = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36,}\b"
-    r"|\bxox[abprs]-[A-Za-z0-9-]{10,}|\bhf_[A-Za-z0-9]{30,}\b|\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\."
+    r"|\bxox[abprs]-[A-Za-z0-9-]{10,}|\bhf_[A-Za-z0-9]{30,}\b|\beyJ[A-Za-z0-9_-]{10,2000}\.eyJ[A-Za-z0-9_-]{10,2000}\."
     r"|://[^/\s:@]+:[^/\s:@]+@"
 )
 _REFERENCE = re.compile(r"\{\{\$|^\$\(")
@@ -133,7 +135,7 @@ def secrets_in_plain(description: PipelineDescription) -> Iterator[Remark]:
         for name, value in container.env.items():
             if _is_secret(name, value):
                 yield f"steps.{node.id}", f"the value of its variable {name} looks like a secret"
-        if any(_SECRET_VALUE.search(text) for text in (*container.command, *container.args)):
+        if any(_SECRET_VALUE.search(text, 0, _SEARCHED) for text in (*container.command, *container.args)):
             yield f"steps.{node.id}", "its command, source or arguments hold what looks like a secret"
 
 
@@ -141,7 +143,7 @@ def _is_secret(name: str, value: JSON) -> bool:
     if not isinstance(value, str):
         return False
     named = len(value) >= 4 and _SECRET_NAME.search(_CAMEL.sub("_", name)) and not _REFERENCE.search(value)
-    return bool(named or _SECRET_VALUE.search(value))
+    return bool(named or _SECRET_VALUE.search(value, 0, _SEARCHED))
 
 
 def no_description(description: PipelineDescription) -> Iterator[Remark]:

@@ -13,9 +13,10 @@ import orjson
 
 from kfadapter.errors import PackageError, PackageTooLarge
 from kfadapter.pipelines.archive import ArchiveLimits, archive_kind, unpack_pipeline
+from kfadapter.pipelines.canonical import canonical_pair
 from kfadapter.pipelines.documents import JSON, DocumentLimits, check_text, parse_json, parse_yaml
 from kfadapter.pipelines.rules import check_pipeline, choose_documents
-from kfadapter.pipelines.spec import PipelineSpec, read_spec, whole_numbers
+from kfadapter.pipelines.spec import PipelineSpec, read_spec
 from kfadapter.pipelines.yaml_writer import dump_documents
 
 YAML_FILE = "pipeline.yaml"
@@ -131,12 +132,14 @@ def unpacked(content: bytes, limits: PackageLimits) -> bytes:
 def digest_of(pipeline: Mapping[str, JSON], platform: Mapping[str, JSON] | None) -> str:
     """SHA-256 in hexadecimal of a specification, the same however its numbers, keys and documents were written.
 
+    What Kubeflow gives back, without zero values and in camel case, has the digest of what was uploaded; fields that
+    it does not know, and drops, are the one exception.
+
     Raises:
         PackageError: It holds a number of more than 64 bits, or a text that is none.
     """
-    pair: JSON = {"pipeline_spec": dict(pipeline), "platform_spec": _plain(platform)}
     try:
-        written = orjson.dumps(whole_numbers(pair), option=orjson.OPT_SORT_KEYS)
+        written = orjson.dumps(canonical_pair(pipeline, platform), option=orjson.OPT_SORT_KEYS)
     except TypeError as exc:
         raise PackageError(f"the specification holds what JSON cannot: {exc}") from exc
     return hashlib.sha256(written).hexdigest()

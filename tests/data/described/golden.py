@@ -1,4 +1,5 @@
-"""Write what is expected of each compiled pipeline: golden/VERSION/NAME.json (the description) and NAME.mmd (Mermaid).
+"""Write what is expected of each compiled pipeline: golden/VERSION/NAME.json (the description) and NAME.mmd (Mermaid),
+and the pictures in docs/pictures.
 
 Read every difference before you commit it: what is written here is what the tests take for right.
 """
@@ -8,7 +9,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 
-from support.described import golden_files  # noqa: E402 - found below tests/
+from support.described import documented_pictures, golden_files  # noqa: E402 - found below tests/
 
 
 def main() -> None:
@@ -16,6 +17,8 @@ def main() -> None:
         for path, text in golden_files(compiled).items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
+    for path, text in documented_pictures().items():
+        path.write_text(text)
 
 
 if __name__ == "__main__":

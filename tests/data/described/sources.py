@@ -346,6 +346,49 @@ def importer_of_an_input(uri: str, label: str = "none"):
     deploy(model=imported.output)
 
 
+# Everything together: the picture in the documentation
+
+if SDK >= (2, 5):
+
+    @component
+    def measure(site: str, rows: int, data: Output[Dataset]):
+        data.metadata["site"] = site
+
+    @component
+    def tune(data: Input[Dataset], base: Input[Model], epochs: int, model: Output[Model]) -> float:
+        model.metadata["epochs"] = epochs
+        return 0.9
+
+    @component
+    def register(model: Input[Model], site: str) -> str:
+        return site
+
+    @component
+    def summarise(scores: list, page: Output[HTML]):
+        page.uri = page.uri
+
+    @dsl.pipeline(name="city", display_name="Models of a city", description="One model for each site of a city.")
+    def city(sites: List[str] = ["north", "harbour"], rows: int = 1000, epochs: int = 5, base: str = "s3://models/base"):
+        """One model for each site of a city.
+
+        Args:
+            sites: The sites to train for.
+            rows: Measurements of each site.
+            epochs: How often the data is gone through.
+            base: Where the model is that training starts with.
+        """
+        with dsl.ExitHandler(told(note="city").set_retry(2), name="tell how it ended"):
+            imported = dsl.importer(artifact_uri=base, artifact_class=Model).set_display_name("base model")
+            with dsl.ParallelFor(sites, parallelism=4) as site:
+                measured = measure(site=site, rows=rows)
+                tuned = tune(data=measured.output, base=imported.output, epochs=epochs)
+                with dsl.If(tuned.outputs["Output"] >= 0.8):
+                    register(model=tuned.outputs["model"], site=site)
+                with dsl.Else():
+                    say(text=f"{site} is not good enough").set_display_name("warn")
+            summarise(scores=dsl.Collected(tuned.outputs["Output"]))
+
+
 # What a task asks for
 
 @dsl.pipeline

@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf import json_format
 
 from kfadapter.pipelines.description import describe
 from kfadapter.pipelines.diff import Verdict, diff
 from kfadapter.pipelines.documents import load_documents
+from kfadapter.pipelines.ir_proto import pipeline_spec_pb2
+from kfadapter.pipelines.rules import choose_documents
 from kfadapter.pipelines.validation import validate
 from support.described import COMPILED, DESCRIBED, described, description_of, golden_files, label
 
@@ -56,6 +59,19 @@ def test_a_description_is_the_same_however_the_pipeline_is_written(compiled: Pat
     described_again = describe(turned)
     assert described_again.digest == description_of(compiled).digest
     assert diff(description_of(compiled), described_again).verdict is Verdict.IDENTICAL
+
+
+@pytest.mark.parametrize("compiled", [path for path in COMPILED if path.stem != "newer-fields"], ids=label)
+def test_what_kubeflow_gives_back_is_described_as_what_was_uploaded(compiled: Path) -> None:
+    pipeline, platform, _ = choose_documents(load_documents(compiled.read_bytes()))
+    module = pipeline_spec_pb2()
+    kept: dict[str, Any] = {
+        "pipeline_spec": json_format.MessageToDict(json_format.ParseDict(dict(pipeline), module.PipelineSpec())),
+        "platform_spec": platform
+        and json_format.MessageToDict(json_format.ParseDict(dict(platform), module.PlatformSpec())),
+    }
+    assert describe(kept).digest == description_of(compiled).digest
+    assert diff(description_of(compiled), describe(kept)).verdict is Verdict.IDENTICAL
 
 
 def test_the_digest_tells_contents_apart() -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kfadapter.errors import ArgumentsError
@@ -68,6 +68,7 @@ _GIVEN = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(_PARAMETERS, _GIVEN)
 def test_a_dry_run_says_what_a_run_would_do(
     declared: dict[str, tuple[ParameterType, bool]], given_arguments: dict[str, Any]

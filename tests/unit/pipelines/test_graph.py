@@ -121,6 +121,15 @@ def test_steps_come_after_what_they_wait_for() -> None:
     assert order[-1] == "say"
 
 
+def test_what_is_in_a_group_comes_before_what_follows_it() -> None:
+    order = [node.id for node in described("city").graph.nodes]
+    assert order[0] == "exit-handler-1"
+    assert order[-1] == "told"
+    assert order.index("exit-handler-1.for-loop-2.tune") < order.index("exit-handler-1.summarise")
+    steps = [step["id"] for step in described("exit-handler-with-status").steps]
+    assert steps.index("exit-handler-1.train") < steps.index("told")
+
+
 def test_a_dot_in_a_name_does_not_look_like_a_group() -> None:
     graph = describe(spec({"a.b%": task()})).graph
     assert [node.id for node in graph.nodes] == ["a%2Eb%25"]
@@ -186,7 +195,11 @@ def test_long_names_in_each_other_are_refused() -> None:
         ("inputs.parameter_values['x'] == '&& !(int(x)'", "X == '&& !(int(x)'"),
         ("(inputs.parameter_values['x'] != 'a')", "X != 'a'"),
         ("((a) || (b))", "(a) or (b)"),
-        ("'unended", "'unended"),
+        ("'unended", "' unended"),
+        ("inputs.parameter_values['x']  ==  'a  b'", "X == 'a  b'"),
+        ("double(inputs.parameter_values['x']) < -0.5 && 'if' != 'in'", "X < -0.5 and 'if' != 'in'"),
+        ("", ""),
+        ("()", "()"),
     ],
 )  # fmt: skip
 def test_conditions_are_put_in_words(condition: str, words: str) -> None:

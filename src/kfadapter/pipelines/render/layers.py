@@ -21,6 +21,7 @@ _STRAIGHTENINGS = 6
 _FEWEST_IN_A_ROW = 7
 _WIDE_ENOUGH = 900.0
 _STIFFNESS = 8.0
+_MOST_WAYPOINTS = 40_000
 
 Point = tuple[float, float]
 
@@ -168,11 +169,16 @@ class _Part:
         return layers
 
     def _route(self, layers: list[list[_Spot]]) -> None:
-        """Lay each line through the layers, sharing waypoints with its kin."""
+        """Lay each line through the layers, sharing waypoints with its kin; of a flood the last go straight."""
         outgoing, incoming = _degrees(self._lines)
         waypoints: dict[tuple[bool, str, int], _Spot] = {}
         joined: set[tuple[int, int]] = set()
+        room = _MOST_WAYPOINTS
         for source, target in self._lines:
+            room -= self._spots[target].layer - self._spots[source].layer
+            if room < 0:
+                self._ways[source, target] = [self._spots[source], self._spots[target]]
+                continue
             by_source = outgoing[source] >= incoming[target]
             way = [self._spots[source]]
             for number in range(self._spots[source].layer + 1, self._spots[target].layer):

@@ -17,7 +17,10 @@ _TITLE_SIZE, _SUBTITLE_SIZE = 14.6, 11.8  # of the widest common fonts: DejaVu S
 _LONGEST_STEP, _LONGEST_GROUP = 34, 64
 _WIDTHS = {
     **dict.fromkeys("ABCDEFGHJKLNOPQRSTUVXYZ", 0.66),
-    **dict.fromkeys("iljtfrI.,:;'|!()[]{} -", 0.34),
+    **dict.fromkeys("0123456789", 0.62),
+    **dict.fromkeys("iljtfrI.,:;'|! ", 0.34),
+    **dict.fromkeys("()[]{}-/", 0.42),
+    **dict.fromkeys("<>=+~&#*", 0.76),
     **dict.fromkeys("mwMW@%", 0.95),
 }
 

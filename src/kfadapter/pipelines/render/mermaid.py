@@ -100,11 +100,11 @@ def _style(colours: Colours) -> str:
 
 
 def _label_of(edge: Edge) -> str:
-    """The outputs that are handed on; nothing for mere order."""
+    """The outputs that are handed on, as far as somebody named them; nothing for mere order."""
     names = dict.fromkeys(
         "status" if reason.kind is ReasonKind.STATUS else _channelless(reason.output)
         for reason in edge.reasons
-        if reason.kind is not ReasonKind.ORDER
+        if reason.kind is not ReasonKind.ORDER and reason.output != words.UNNAMED
     )
     return words.clean(", ".join(names), 40)
 

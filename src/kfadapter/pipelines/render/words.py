@@ -2,7 +2,7 @@
 
 import re
 
-from kfadapter.pipelines.graph import Edge, Node, NodeKind, ReasonKind
+from kfadapter.pipelines.graph import Edge, Node, NodeKind, NodeOutput, ReasonKind
 
 TAGS = {
     NodeKind.LOOP: "LOOP",
@@ -18,6 +18,16 @@ TAGS = {
 _COMPILERS_NAME = re.compile(r"(?:for-loop|condition|condition-branches|exit-handler)-\d+")
 _ILLEGAL = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufffe\uffff]")
 _OUTPUTS_SHOWN = 4
+UNNAMED = "Output"
+"""What the compiler calls the result of a function."""
+_TYPE_WORDS = {
+    "STRING": "a text",
+    "NUMBER_INTEGER": "a whole number",
+    "NUMBER_DOUBLE": "a number",
+    "BOOLEAN": "true or false",
+    "LIST": "a list",
+    "STRUCT": "an object",
+}
 
 
 def title(node: Node, *, longest: int = 44) -> str:
@@ -42,17 +52,27 @@ def subtitle(node: Node, *, longest: int = 36) -> str:
         return clean(node.trigger.text, longest)
     if node.is_group or not node.outputs:
         return ""
-    names = [output.name for output in node.outputs[:_OUTPUTS_SHOWN]]
+    names = [output_word(output) for output in node.outputs[:_OUTPUTS_SHOWN]]
     more = "" if len(node.outputs) <= _OUTPUTS_SHOWN else " …"
     return clean("→ " + ", ".join(names), longest - len(more)) + more
 
 
+def output_word(output: NodeOutput) -> str:
+    """An output's name; what it is, when it has only the name that the compiler gives to a function's result."""
+    if output.name != UNNAMED:
+        return output.name
+    return _TYPE_WORDS.get(output.type) or output.type.removeprefix("system.").lower() or output.name
+
+
 def action(node: Node) -> str:
-    """What a loop or a condition does, in words."""
+    """What a loop or a condition does, in words; steps of the groups around it go by their own names."""
     parts = [node.iteration.text] if node.iteration is not None else []
     if node.trigger is not None:
         parts.append(node.trigger.text.removeprefix("only if ") if not parts else node.trigger.text)
-    return ", ".join(parts)
+    text, group = ", ".join(parts), node.parent
+    while group:
+        text, group = text.replace(f"{group}.", ""), group.rpartition(".")[0]
+    return text
 
 
 def reasons(edge: Edge) -> str:

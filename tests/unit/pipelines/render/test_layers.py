@@ -1,6 +1,6 @@
 """Boxes are placed in layers: lines lead downwards, nothing overlaps, and floods stay drawable."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kfadapter.pipelines.render.layers import Box, Placement, place
@@ -34,6 +34,7 @@ _GRAPHS = st.integers(1, 14).flatmap(
 )
 
 
+@settings(deadline=None)
 @given(_GRAPHS)
 def test_nothing_overlaps_and_lines_lead_downwards(
     graph: tuple[list[tuple[int, int]], list[tuple[int, int]]],

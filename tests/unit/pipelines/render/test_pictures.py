@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kfadapter.pipelines.description import describe
@@ -18,7 +18,7 @@ from kfadapter.pipelines.render.dot import to_dot
 from kfadapter.pipelines.render.mermaid import to_mermaid
 from kfadapter.pipelines.render.selection import MAX_NODES, select
 from kfadapter.pipelines.render.svg import to_svg
-from support.described import COMPILED, described, description_of, label
+from support.described import COMPILED, described, description_of, documented_pictures, label
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = (
@@ -102,6 +102,7 @@ def test_hostile_names_stay_texts_in_dot(name: str) -> None:
     assert sum(bool(re.fullmatch(heading, line)) for line in lines) == 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=4, unique=True), st.text(max_size=30))
 def test_any_text_makes_a_picture(names: list[str], title: str) -> None:
     graph = graph_of(names)
@@ -159,6 +160,15 @@ def test_words_on_groups_say_what_they_do() -> None:
     svg = to_svg(described("if-elif-else").graph)
     assert ">say.Output == &#39;a&#39;<" in svg or ">say.Output == 'a'<" in svg
     assert ">for each item of input names, 2 at a time<" in to_svg(described("loop-over-an-input").graph)
+
+
+@pytest.mark.parametrize("path", documented_pictures(), ids=lambda path: path.name)
+def test_pictures_in_the_documentation_are_what_is_drawn(path: Path) -> None:
+    assert path.read_text() == documented_pictures()[path], "see tests/data/described/golden.py"
+
+
+def test_words_on_groups_name_their_own_steps_by_name_alone() -> None:
+    assert ">tune.Output &gt;= 0.8<" in to_svg(described("city").graph)
 
 
 def test_a_huge_graph_is_cut_and_says_so() -> None:
