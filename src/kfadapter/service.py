@@ -12,7 +12,9 @@ from kfadapter.clock import Clock, SystemClock
 from kfadapter.database.transactions import Transactions
 from kfadapter.engine.config import EngineSettings, Keeping
 from kfadapter.errors import SettingsError
+from kfadapter.kubeflow.catalog import Catalog
 from kfadapter.kubeflow.client import Kubeflow
+from kfadapter.kubeflow.contents import Contents
 from kfadapter.kubeflow.names import PipelineNames
 from kfadapter.kubeflow.publishing import Publisher
 from kfadapter.lock import exclusive
@@ -42,6 +44,7 @@ class Service:
     kubeflow: Kubeflow
     pipeline_names: PipelineNames
     publisher: Publisher
+    catalog: Catalog
     database: Transactions
     ledger: Ledger
     launcher: Launcher
@@ -135,6 +138,7 @@ def _assembled(
         kubeflow=kubeflow,
         pipeline_names=PipelineNames(kubeflow, clock),
         publisher=Publisher(kubeflow),
+        catalog=Catalog(kubeflow, Contents(kubeflow.versions), clock),
         database=database,
         ledger=ledger,
         launcher=launcher,
