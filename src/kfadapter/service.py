@@ -12,6 +12,7 @@ from kfadapter.clock import Clock, SystemClock
 from kfadapter.database.transactions import Transactions
 from kfadapter.engine.config import EngineSettings, Keeping
 from kfadapter.errors import SettingsError
+from kfadapter.events.tail import Tail
 from kfadapter.kubeflow.client import Kubeflow
 from kfadapter.kubeflow.names import PipelineNames
 from kfadapter.kubeflow.publishing import Publisher
@@ -47,6 +48,7 @@ class Service:
     launcher: Launcher
     executor: Executor
     jobs: TrainingJobs
+    tail: Tail
     loops: "Loops"
 
 
@@ -140,6 +142,7 @@ def _assembled(
         launcher=launcher,
         executor=Executor(kubeflow, Resolver(kubeflow, clock), launcher),
         jobs=TrainingJobs(kubeflow.runs, ledger, clock),
+        tail=Tail(database, clock, source=settings.events_source),
         loops=loops,
     )
 
@@ -192,6 +195,8 @@ async def _running(service: Service) -> AsyncIterator[None]:
         stack.push_async_callback(loops.stop)
         loops.start("launcher", service.launcher.run())
         loops.start("watcher", watcher.run())
+        await service.tail.advance()
+        loops.start("events", service.tail.run())
         if (url := settings.training_manager_base_url) is not None:
             training_manager = TrainingManager(url, settings.notify_timeout_seconds)
             await stack.enter_async_context(training_manager)

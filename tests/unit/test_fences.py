@@ -25,7 +25,7 @@ ROOMS = {
     "training": {"database", "events", "kubeflow", "pipelines"},
     "engine": {"httpserver", "pipelines"},
     "service": {"settings", "database", "engine", "training", "runs", "events", "kubeflow", "pipelines"},
-    "api": {"service", "settings", "training", "runs", "events", "kubeflow", "pipelines"},
+    "api": {"httpserver", "service", "settings", "training", "runs", "events", "kubeflow", "pipelines"},
     "cli": {"api", "httpserver", "service", "settings", "engine", "testing", "pipelines", "client"},
     "console": {"api", "service"},
     "testing": {"pipelines", "kubeflow"},
@@ -35,15 +35,26 @@ ROOMS = {
 
 # Third-party packages that may be imported only in these places.
 KEPT_TO = {
+    "cloudevents": ("events/envelope",),
+    "standardwebhooks": ("events/signing",),
     "fastapi": ("api", "console", "engine", "testing"),
     "starlette": ("api", "console", "engine", "httpserver", "testing"),
     "uvicorn": ("httpserver", "testing"),
-    "sqlalchemy": ("database", "training/ledger", "events/log", "events/store", "runs/index", "engine/store"),
+    "sqlalchemy": (
+        "database",
+        "training/ledger",
+        "events/log",
+        "events/store",
+        "events/tail",
+        "runs/index",
+        "engine/store",
+    ),
     "alembic": ("database",),
-    "aiohttp": ("kubeflow", "training/training_manager"),
+    "aiohttp": ("kubeflow", "training/training_manager", "events/sender"),
     "typer": ("cli",),
     "rich": ("cli",),
     "httpx": ("cli", "client", "engine/packages"),  # the engine fetches packages where a setting allows it
+    "httpx_sse": ("cli", "client"),
     "yaml": ("pipelines", "testing/kubeflow/packages"),
     "kfp": ("cli/demo/qoe/pipeline",),  # the source of the demo's pipeline; the service runs what it compiles to
 }

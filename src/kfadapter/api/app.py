@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from kfadapter import __version__
 from kfadapter.api.answers import json_answer
+from kfadapter.api.events import event_router
 from kfadapter.api.health import HealthRoutes
 from kfadapter.api.metrics import MeasuredApp, Metrics
 from kfadapter.api.problems import problem, problem_answer
@@ -36,6 +37,7 @@ def create_app(service: Service) -> ASGIApp:
     )
     app.router.routes.extend(training_manager_routes(service))
     app.router.routes.extend(HealthRoutes(service, metrics).routes())
+    app.include_router(event_router(service))
     app.include_router(run_router(service))
     app.include_router(training_job_router(service))
     app.add_exception_handler(HTTPException, _http_error)

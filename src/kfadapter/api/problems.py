@@ -10,9 +10,12 @@ from starlette.responses import Response
 
 from kfadapter.api.answers import PROBLEM_TYPE, json_answer
 from kfadapter.errors import (
+    AddressRefused,
     ArgumentsError,
     BadPageToken,
     DatabaseError,
+    EventsForgotten,
+    FilterRefused,
     KFAdapterError,
     KubeflowConflict,
     KubeflowError,
@@ -27,6 +30,9 @@ from kfadapter.errors import (
     NameNotFound,
     PackageError,
     PackageTooLarge,
+    SubscriptionChanged,
+    SubscriptionNotFound,
+    SubscriptionRefused,
 )
 
 PROBLEM_BASE = "urn:kfadapter:problem:"
@@ -46,6 +52,11 @@ STATUSES: Mapping[type[BaseException], int] = {
     KubeflowInterrupted: 502,
     KubeflowMalformed: 502,
     KubeflowError: 502,
+    FilterRefused: 400,
+    EventsForgotten: 410,
+    SubscriptionRefused: 422,
+    SubscriptionNotFound: 404,
+    SubscriptionChanged: 412,
     LaunchFailed: 502,
     DatabaseError: 503,
     KFAdapterError: 500,
@@ -68,6 +79,12 @@ TYPES: Mapping[type[BaseException], str] = {
     KubeflowInterrupted: "kubeflow-interrupted",
     KubeflowMalformed: "kubeflow-malformed-answer",
     KubeflowError: "kubeflow-error",
+    FilterRefused: "filter-refused",
+    EventsForgotten: "events-forgotten",
+    SubscriptionRefused: "subscription-refused",
+    AddressRefused: "address-refused",
+    SubscriptionNotFound: "subscription-not-found",
+    SubscriptionChanged: "subscription-changed",
     LaunchFailed: "launch-failed",
     DatabaseError: "database-unavailable",
     TimeoutError: "timeout",
@@ -111,7 +128,7 @@ def problem(error: BaseException, *, instance: str = "") -> Response:
         detail=message_of(error),
         kind=next((TYPES[kind] for kind in type(error).__mro__ if kind in TYPES), ""),
         instance=instance,
-        errors=_argument_errors(error),
+        errors=_named_errors(error),
     )
 
 
@@ -139,7 +156,12 @@ def problem_answer(
     return json_answer(body, status=status, content_type=PROBLEM_TYPE, headers=headers)
 
 
-def _argument_errors(error: BaseException) -> list[dict[str, object]] | None:
+def _named_errors(error: BaseException) -> list[dict[str, object]] | None:
+    """The parts of the request that are wrong, where the error names them."""
+    if isinstance(error, SubscriptionRefused):
+        return [{"pointer": f"/{_escaped(error.field)}", "detail": error.reason}]
+    if isinstance(error, FilterRefused):
+        return [{"pointer": f"/filter/{_escaped(error.criterion)}", "detail": error.reason}]
     if not isinstance(error, ArgumentsError):
         return None
     return [

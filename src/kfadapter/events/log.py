@@ -15,8 +15,9 @@ import orjson
 from sqlalchemy import ColumnElement, Connection, RowMapping, Table, func, select
 from sqlalchemy.dialects import sqlite
 
+from kfadapter.database.announcements import announce
 from kfadapter.database.event_tables import event_marks, events
-from kfadapter.events.records import Event, NewEvent
+from kfadapter.events.records import Event, NewEvent, clean
 from kfadapter.events.types import EventType
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ DATA_LIMIT_BYTES = 32 * 1024
 """Data of an event that is larger is left out: receivers of events are told to expect small ones."""
 
 PLACED_AT_ONCE = 1000
+APPENDED = "events"
+"""What a transaction that appends announces (`Transactions.listen`)."""
 LAST = "last"  # mark: the newest position given
 FORGOTTEN = "forgotten"  # mark: positions up to here are not kept any more
 
@@ -49,6 +52,7 @@ def append(connection: Connection, *new: NewEvent) -> None:
         first = _advance(connection, LAST, len(rows)) - len(rows) + 1
         rows = [{**row, "position": first + index} for index, row in enumerate(rows)]
     connection.execute(upsert(connection, events).on_conflict_do_nothing(index_elements=["event_id"]), rows)
+    announce(connection, APPENDED)
 
 
 def place_new(connection: Connection, limit: int = PLACED_AT_ONCE) -> int:
@@ -97,6 +101,12 @@ def read_after(
     if condition is not None:
         query = query.where(condition)
     return [event_from_row(row) for row in connection.execute(query).mappings()]
+
+
+def read_newest(connection: Connection, limit: int, condition: ColumnElement[bool]) -> list[Event]:
+    """The newest events that meet a condition, oldest first."""
+    query = select(events).where(events.c.position.is_not(None), condition).order_by(events.c.position.desc())
+    return [event_from_row(row) for row in connection.execute(query.limit(limit)).mappings()][::-1]
 
 
 def position_before(connection: Connection, at: datetime) -> int:
@@ -187,8 +197,3 @@ def small(data: Any) -> dict[str, Any]:
         return {"unavailable": f"the data has {len(text)} bytes, which is more than an event may have"}
     plain: dict[str, Any] = orjson.loads(text)
     return plain
-
-
-def clean(text: str) -> str:
-    """A text as both databases can keep it."""
-    return text.replace("\x00", "�").encode("utf-8", "replace").decode("utf-8")

@@ -63,3 +63,8 @@ class Event:
     state: str
     data: Mapping[str, Any]
     traceparent: str
+
+
+def clean(text: str) -> str:
+    """A text as both databases can keep it."""
+    return text.replace("\x00", "�").encode("utf-8", "replace").decode("utf-8")
