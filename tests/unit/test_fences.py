@@ -43,7 +43,9 @@ KEPT_TO = {
     "sqlalchemy": (
         "database",
         "training/ledger",
+        "events/courier",
         "events/log",
+        "events/retention",
         "events/store",
         "events/tail",
         "runs/index",

@@ -15,6 +15,7 @@ from kfadapter.api.health import HealthRoutes
 from kfadapter.api.metrics import MeasuredApp, Metrics
 from kfadapter.api.problems import problem, problem_answer
 from kfadapter.api.runs import run_router
+from kfadapter.api.subscriptions import subscription_router
 from kfadapter.api.trainingjobs import training_job_router
 from kfadapter.api.trainingmanager import training_manager_routes
 from kfadapter.errors import KFAdapterError
@@ -40,6 +41,7 @@ def create_app(service: Service) -> ASGIApp:
     app.include_router(event_router(service))
     app.include_router(run_router(service))
     app.include_router(training_job_router(service))
+    app.include_router(subscription_router(service))
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(KFAdapterError, _domain_error)

@@ -27,7 +27,7 @@ def cloud_event(event: Event, source: str) -> CloudEvent:
         "specversion": "1.0",
         "id": event.event_id,
         "source": source,
-        "type": event.type.value,
+        "type": event.type,
         "subject": event.subject or "unknown",
         "time": event.at,
         "datacontenttype": "application/json",

@@ -18,7 +18,6 @@ from sqlalchemy.dialects import sqlite
 from kfadapter.database.announcements import announce
 from kfadapter.database.event_tables import event_marks, events
 from kfadapter.events.records import Event, NewEvent, clean
-from kfadapter.events.types import EventType
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
@@ -116,13 +115,18 @@ def position_before(connection: Connection, at: datetime) -> int:
     return last_position(connection) if first is None else first - 1
 
 
-def forget(connection: Connection, *, before: datetime, kept: int, limit: int) -> int:
+def forget(connection: Connection, *, before: datetime, kept: int, limit: int, up_to: int | None = None) -> int:
     """Delete the oldest events that are older than a time, or more than so many. Returns how many went.
 
     The order is never broken: an event goes only together with all before it.
+
+    Args:
+        up_to: Those after this position are kept in any case.
     """
-    last, forgotten = last_position(connection), mark(connection, FORGOTTEN)
+    forgotten, last = locked_mark(connection, FORGOTTEN), last_position(connection)
     oldest = select(events.c.position, events.c.at).where(events.c.position > forgotten).order_by(events.c.position)
+    if up_to is not None:
+        oldest = oldest.where(events.c.position <= up_to)
     through = forgotten
     for position, at in connection.execute(oldest.limit(limit)):
         if at >= before and last - position < kept:
@@ -136,9 +140,7 @@ def forget(connection: Connection, *, before: datetime, kept: int, limit: int) -
 
 def event_from_row(row: RowMapping) -> Event:
     """A row of `events`."""
-    fields = {name: value for name, value in row.items() if name != "number"}
-    fields["type"] = EventType(fields["type"])
-    return Event(**fields)
+    return Event(**{name: value for name, value in row.items() if name != "number"})
 
 
 def mark(connection: Connection, name: str) -> int:

@@ -100,6 +100,11 @@ class Tail:
         self._changed = asyncio.Event()
         self._catch_ups = asyncio.Semaphore(CATCH_UPS_AT_ONCE)
 
+    @property
+    def end(self) -> int:
+        """The newest position taken up."""
+        return self._end
+
     async def run(self) -> None:
         """Follow for ever."""
         appended = self._database.listen(event_log.APPENDED)
