@@ -32,8 +32,9 @@ LANE_WIDTH = 4
 # Looks again at least so often: for what another process has written, and for what becomes due by time.
 LOOK_SECONDS = 1.0
 FAILED_PAUSE_SECONDS = 1.0
-# A claim outlives the longest try by this, so that nobody else sends what is still on its way.
-LEASE_MARGIN_SECONDS = 30.0
+# A claim lasts so long and is renewed while the answer is awaited: after the death of a process others take over soon.
+LEASE_SECONDS = 10.0
+RENEW_SECONDS = 3.0
 WRITE_BACK_TRIES = 10
 
 log = structlog.get_logger(__name__)
@@ -72,23 +73,35 @@ class Courier:
         self._chance = chance
         self._claimant = claimant or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self._lanes: dict[str, asyncio.Task[None]] = {}
+        self._in_flight: set[int] = set()
         self._is_stopping = False
 
     async def run(self) -> None:
         """Deliver for ever. When cancelled, what is on its way gets a few seconds and is written back."""
         due = self._database.listen(store_deliveries.DUE)
-        routing = asyncio.create_task(self._route_for_ever(), name="events-routing")
+        await self._safely(self.recover)
+        beside = [
+            asyncio.create_task(self._route_for_ever(), name="events-routing"),
+            asyncio.create_task(self._renew_for_ever(), name="events-leases"),
+        ]
         try:
             while True:
                 due.clear()
                 await self._safely(self._open_lanes)
                 await until(due.wait, self._clock, LOOK_SECONDS)
-                if routing.done():
-                    routing.result()
+                for task in beside:
+                    if task.done():
+                        task.result()
         finally:
-            routing.cancel()
-            await asyncio.gather(routing, return_exceptions=True)
+            beside[0].cancel()
             await self._drain()
+            beside[1].cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+
+    async def recover(self) -> None:
+        """Take over at once what an earlier process held: where one process has the database, it is dead."""
+        if self._database.is_sqlite:
+            await self._database.note(store_deliveries.release_all)
 
     async def route(self) -> None:
         """Turn every event that has come into deliveries."""
@@ -105,6 +118,16 @@ class Courier:
             seen = self._tail.end
             await self._safely(self.route)
             await until(partial(self._tail.changed, seen), self._clock, LOOK_SECONDS)
+
+    async def _renew_for_ever(self) -> None:
+        while True:
+            await self._clock.sleep(RENEW_SECONDS)
+            if self._in_flight:
+                await self._safely(self._renew)
+
+    async def _renew(self) -> None:
+        until_ = self._clock.now() + timedelta(seconds=LEASE_SECONDS)
+        await self._database.note(store_deliveries.renew, self._claimant, set(self._in_flight), until_)
 
     async def _safely(self, work: Callable[[], Awaitable[object]]) -> None:
         try:
@@ -155,7 +178,7 @@ class Courier:
         if limit <= 0 or self._is_stopping:
             return []
         now = self._clock.now()
-        until_ = now + timedelta(seconds=self._sender.timeout_seconds + LEASE_MARGIN_SECONDS)
+        until_ = now + timedelta(seconds=LEASE_SECONDS)
 
         def work(connection: Connection) -> list[Delivery]:
             try:
@@ -168,6 +191,13 @@ class Courier:
         return await self._database.note(work)
 
     async def _deliver(self, delivery: Delivery) -> Outcome:
+        self._in_flight.add(delivery.delivery_id)
+        try:
+            return await self._sent_and_recorded(delivery)
+        finally:
+            self._in_flight.discard(delivery.delivery_id)
+
+    async def _sent_and_recorded(self, delivery: Delivery) -> Outcome:
         started_at = self._clock.now()
         try:
             answer = await self._send(delivery)

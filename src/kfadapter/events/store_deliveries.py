@@ -171,10 +171,16 @@ def write_back(connection: Connection, claimant: str, was: Delivery, done: Writt
     announce(connection, DUE)
 
 
-def release(connection: Connection, claimant: str, delivery_ids: Iterable[int]) -> None:
-    """Give back what was claimed and not tried."""
+def renew(connection: Connection, claimant: str, delivery_ids: Iterable[int], until: datetime) -> None:
+    """Hold what is on its way for longer."""
     ours = and_(deliveries.c.delivery_id.in_(list(delivery_ids)), deliveries.c.claimed_by == claimant)
-    connection.execute(deliveries.update().where(ours).values(claimed_by=None, claimed_until=None))
+    connection.execute(deliveries.update().where(ours).values(claimed_until=until))
+
+
+def release_all(connection: Connection) -> None:
+    """Nobody holds anything any more: every earlier process is dead."""
+    held_ = deliveries.c.claimed_by.is_not(None)
+    connection.execute(deliveries.update().where(held_).values(claimed_by=None, claimed_until=None))
 
 
 def hasten(connection: Connection, subscription_id: str, now: datetime) -> None:

@@ -332,8 +332,23 @@ async def test_what_a_dead_process_held_is_taken_over(url: str, receiver: Receiv
         async with Post(url, dead.clock, claimant="alive") as alive:
             await alive.deliver(after=45)
             assert receiver.log.all == []
-            await alive.deliver(after=10)
+            await alive.deliver(after=6)
             assert receiver.subjects() == ["r-1"]
+
+
+async def test_what_is_on_its_way_for_long_is_not_taken_over(url: str, receiver: Receiver) -> None:
+    receiver.script.add(Fault.hang(), times=1)
+    async with Post(url, claimant="slow", timeout_seconds=60) as slow, Post(url, slow.clock, claimant="other") as other:
+        await slow.subscribe(receiver.url)
+        await slow.tell(new_event("r-1"))
+        running = asyncio.create_task(slow.courier.run())
+        await receiver.log.seen(count=1)
+        for _ in range(10):
+            await slow.clock.sleeping(3)  # the look for what is due, the routing, the renewal of leases
+            await other.deliver(after=3)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert len(receiver.log.all) == 1
 
 
 async def test_a_stop_gives_back_what_is_on_its_way(url: str, receiver: Receiver) -> None:
