@@ -24,7 +24,7 @@ from kfadapter.events.retries import RetryPolicy
 from kfadapter.events.sender import Answer, Outcome, Sender
 from kfadapter.events.signing import signed_headers
 from kfadapter.events.store_outcomes import Tried
-from kfadapter.events.subscriptions import Delivery, DeliveryState
+from kfadapter.events.subscriptions import DUE, Delivery, DeliveryState
 from kfadapter.events.tail import Tail, until
 
 # Requests to one receiver at the same time, from one process.
@@ -78,7 +78,7 @@ class Courier:
 
     async def run(self) -> None:
         """Deliver for ever. When cancelled, what is on its way gets a few seconds and is written back."""
-        due = self._database.listen(store_deliveries.DUE)
+        due = self._database.listen(DUE)
         await self._safely(self.recover)
         beside = [
             asyncio.create_task(self._route_for_ever(), name="events-routing"),
