@@ -7,6 +7,8 @@ KFAdapterError
 ├── ArgumentsError                arguments do not fit the inputs a pipeline declares; names every one
 ├── NameNotFound                  a person's name for a thing leads nowhere, or to several things
 ├── BadPageToken                  a page token that this service did not make
+├── BadFilter                     a list's filter is not in KFP's predicate language
+├── Unavailable                   the Kubeflow in use cannot do what was asked; says since when KFP can
 ├── KubeflowError                 Kubeflow answered with an error, or did not answer
 │   ├── KubeflowNotFound
 │   ├── KubeflowConflict
@@ -125,6 +127,30 @@ class BadPageToken(KFAdapterError):
     def __init__(self, token: str) -> None:
         super().__init__("The page token is not one that an earlier page came with")
         self.token = token
+
+
+class BadFilter(KFAdapterError):
+    """A filter of a list is not what KFP's predicate language allows.
+
+    Attributes:
+        reason: What is wrong with it.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The filter cannot be used: {reason}")
+        self.reason = reason
+
+
+class Unavailable(KFAdapterError):
+    """The Kubeflow in use has no such feature.
+
+    Attributes:
+        feature: What was asked for, as `GET /v1/server` names it.
+    """
+
+    def __init__(self, feature: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.feature = feature
 
 
 class KubeflowError(KFAdapterError):

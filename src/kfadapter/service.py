@@ -20,7 +20,9 @@ from kfadapter.events.retries import RetryPolicy
 from kfadapter.events.sender import Sender
 from kfadapter.events.subscribers import Subscribers
 from kfadapter.events.tail import Tail
+from kfadapter.kubeflow.catalog import Catalog
 from kfadapter.kubeflow.client import Kubeflow
+from kfadapter.kubeflow.contents import Contents
 from kfadapter.kubeflow.names import PipelineNames
 from kfadapter.kubeflow.publishing import Publisher
 from kfadapter.lock import exclusive
@@ -50,6 +52,7 @@ class Service:
     kubeflow: Kubeflow
     pipeline_names: PipelineNames
     publisher: Publisher
+    catalog: Catalog
     database: Transactions
     ledger: Ledger
     launcher: Launcher
@@ -156,6 +159,7 @@ def _assembled(
         kubeflow=kubeflow,
         pipeline_names=PipelineNames(kubeflow, clock),
         publisher=Publisher(kubeflow),
+        catalog=Catalog(kubeflow, Contents(kubeflow.versions), clock),
         database=database,
         ledger=ledger,
         launcher=launcher,

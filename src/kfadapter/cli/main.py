@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from kfadapter import __version__
 from kfadapter.cli.engine import app as engine_app
-from kfadapter.cli.options import DataDir, Host, Port
+from kfadapter.cli.options import DataDir, Host, Json, Port, Url
 from kfadapter.errors import KFAdapterError, SettingsError
 
 EXIT_FAILED = 1
@@ -23,6 +23,7 @@ GROUPS: Mapping[str, str] = {
     "runs": "kfadapter.cli.runs",
     "jobs": "kfadapter.cli.jobs",
     "subscriptions": "kfadapter.cli.subscriptions",
+    "experiments": "kfadapter.cli.experiments",
 }
 """The groups of commands that talk to a running adapter, and the modules whose `app` they are."""
 
@@ -73,6 +74,14 @@ def serve(
         kubeflow_url=kubeflow_url,
         training_manager_url=training_manager_url,
     )
+
+
+@app.command()
+def server(url: Url = None, as_json: Json = False) -> None:
+    """Tell what Kubeflow is behind the adapter, and what it cannot do. Ends with 3 when it is not reachable."""
+    from kfadapter.cli.server import show_server
+
+    show_server(url=url, as_json=as_json)
 
 
 @app.command()

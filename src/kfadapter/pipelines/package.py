@@ -99,10 +99,8 @@ def open_package(content: bytes, limits: PackageLimits | None = None) -> Pipelin
         PackageError: Anything else that must not reach Kubeflow; `str()` tells a person what is wrong and where.
     """
     limits = limits or PackageLimits()
-    if len(content) > limits.max_bytes:
-        raise PackageTooLarge(f"the package has {len(content):,} bytes; at most {limits.max_bytes:,} are accepted")
+    file = unpacked(content, limits)
     archive = archive_kind(content)
-    file = content if archive is None else unpack_pipeline(content, archive, limits.archive)
     json, documents = _load(file, limits.documents)
     pipeline, platform, nested = choose_documents(documents)
     check_pipeline(pipeline, platform)
@@ -117,10 +115,31 @@ def open_package(content: bytes, limits: PackageLimits | None = None) -> Pipelin
     )
 
 
+def unpacked(content: bytes, limits: PackageLimits) -> bytes:
+    """The pipeline's file of a package: the package itself, or the one in the archive.
+
+    Raises:
+        PackageTooLarge: Too large as sent or unpacked.
+        PackageError: The archive cannot be used.
+    """
+    if len(content) > limits.max_bytes:
+        raise PackageTooLarge(f"the package has {len(content):,} bytes; at most {limits.max_bytes:,} are accepted")
+    archive = archive_kind(content)
+    return content if archive is None else unpack_pipeline(content, archive, limits.archive)
+
+
 def digest_of(pipeline: Mapping[str, JSON], platform: Mapping[str, JSON] | None) -> str:
-    """SHA-256 in hexadecimal of a specification, the same however its numbers, keys and documents were written."""
+    """SHA-256 in hexadecimal of a specification, the same however its numbers, keys and documents were written.
+
+    Raises:
+        PackageError: It holds a number of more than 64 bits, or a text that is none.
+    """
     pair: JSON = {"pipeline_spec": dict(pipeline), "platform_spec": _plain(platform)}
-    return hashlib.sha256(orjson.dumps(whole_numbers(pair), option=orjson.OPT_SORT_KEYS)).hexdigest()
+    try:
+        written = orjson.dumps(whole_numbers(pair), option=orjson.OPT_SORT_KEYS)
+    except TypeError as exc:
+        raise PackageError(f"the specification holds what JSON cannot: {exc}") from exc
+    return hashlib.sha256(written).hexdigest()
 
 
 def _load(file: bytes, limits: DocumentLimits) -> tuple[dict[str, JSON] | None, list[JSON]]:
