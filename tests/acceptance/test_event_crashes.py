@@ -1,7 +1,6 @@
 """The service killed while events happen: subscribers get each at least once, readers of the stream exactly once."""
 
 import asyncio
-import json
 import random
 import threading
 from collections.abc import Iterator
@@ -10,8 +9,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from httpx_sse import connect_sse
 
+from kfadapter import Client
 from kfadapter.database.transactions import Transactions
 from kfadapter.testing.faults import Fault
 from kfadapter.testing.kubeflow import FakeKubeflow
@@ -28,13 +27,11 @@ ON_THEIR_WAY = 8
 
 
 class Reader:
-    """Follows the stream as a browser does: comes back with the last id it has seen."""
+    """Follows the stream with the client, which comes back by itself."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self.seen: list[str] = []
-        self.resets = 0
-        self._last_id = ""
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
@@ -43,24 +40,11 @@ class Reader:
         assert not self._thread.is_alive(), f"the reader has seen {len(self.seen)} events"
 
     def _read(self) -> None:
-        while len(self.seen) < EVENTS:
-            try:
-                self._follow()
-            except httpx.TransportError:
-                threading.Event().wait(0.05)  # the service is down and will be back
-
-    def _follow(self) -> None:
-        headers = {"Last-Event-ID": self._last_id} if self._last_id else {}
-        with httpx.Client(base_url=self._url, timeout=60, trust_env=False) as client:
-            query = {"after": "0", "type": "run.*"}
-            with connect_sse(client, "GET", "/v1/events", headers=headers, params=query) as source:
-                for event in source.iter_sse():
-                    self._last_id = event.id
-                    self.resets += event.event == "reset"
-                    if event.data:
-                        self.seen.append(json.loads(event.data)["subject"])
-                    if len(self.seen) >= EVENTS:
-                        return
+        with Client(self._url) as client:
+            for event in client.events.follow(after=0, types=["run.*"]):
+                self.seen.append(event.subject)
+                if len(self.seen) >= EVENTS:
+                    return
 
 
 @pytest.fixture
@@ -92,7 +76,6 @@ def test_kills_lose_no_event(tmp_path: Path, kubeflow: FakeKubeflow) -> None:
         reader.wait(60)
         got = wait_for_all(receiver, names)
     assert reader.seen == names
-    assert reader.resets == 0
     assert len(got) - EVENTS - 2 <= (KILLS + 1) * ON_THEIR_WAY
 
 
