@@ -57,7 +57,7 @@ def test_kills_lose_no_event(tmp_path: Path, kubeflow: FakeKubeflow) -> None:
     env = {"KFADAPTER_KUBEFLOW_URL": kubeflow.url, "KFADAPTER_WEBHOOK_PRIVATE_NETWORKS": "127.0.0.0/8"}
     data_dir = tmp_path / "data"
     names = [f"r-{number}" for number in range(EVENTS)]
-    chance = random.Random(7)
+    moments = random.Random(7).sample(range(10, EVENTS), KILLS)
     with Receiver() as receiver, AdapterProcess("serve", data_dir, env) as adapter:
         receiver.script.add(Fault.status(503), times=2)
         answer = httpx.post(
@@ -68,7 +68,7 @@ def test_kills_lose_no_event(tmp_path: Path, kubeflow: FakeKubeflow) -> None:
         with Transactions.open(f"sqlite:///{data_dir / 'ledger.sqlite'}") as database:
             for number, name in enumerate(names):
                 asyncio.run(add(database, new_event(name, at=datetime.now(UTC))))
-                if number % (EVENTS // KILLS) == chance.randrange(10) + 20:
+                if number in moments:
                     adapter.kill()
                     adapter.start()
         adapter.kill()
