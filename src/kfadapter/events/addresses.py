@@ -69,7 +69,8 @@ class Addresses:
         real = _embedded(address)
         if any(real in network for network in self.networks if network.version == real.version):
             return True
-        return real.is_global and not real.is_multicast
+        is_special = real.is_multicast or real.is_reserved or (real.version == 6 and real.is_site_local)
+        return real.is_global and not is_special
 
     def open_socket(self, info: AddressInfo) -> socket.socket:
         """A socket for a connection to this address, which aiohttp is about to make.
