@@ -19,14 +19,14 @@ class RetryPolicy:
     disable_after: timedelta = timedelta(days=5)
 
 
-def delivery_pause(failures: int, chance: float) -> timedelta:
-    """How long one delivery waits after so many failed tries: 5 seconds, doubled each time, up to 3 hours."""
-    return _pause(5, 3 * 3600, failures, chance)
-
-
-def receiver_pause(failures: int, chance: float) -> timedelta:
-    """How long a receiver in trouble is left alone: 1 second, doubled with every failure in a row, up to 5 minutes."""
+def pause_after_absence(failures: int, chance: float) -> timedelta:
+    """How long a receiver in trouble is left alone, and a delivery waits for it: 1 second, doubled, up to 5 minutes."""
     return _pause(1, 300, failures, chance)
+
+
+def pause_after_refusal(failures: int, chance: float) -> timedelta:
+    """How long a delivery waits that its receiver does not want: 5 seconds, doubled each time, up to 3 hours."""
+    return _pause(5, 3 * 3600, failures, chance)
 
 
 def _pause(first_seconds: float, longest_seconds: float, failures: int, chance: float) -> timedelta:

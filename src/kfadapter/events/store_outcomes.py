@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from kfadapter.events import log, store_deliveries, store_subscriptions
 from kfadapter.events.records import NewEvent
-from kfadapter.events.retries import RetryPolicy, delivery_pause, receiver_pause
+from kfadapter.events.retries import RetryPolicy, pause_after_absence, pause_after_refusal
 from kfadapter.events.sender import Answer, Outcome
 from kfadapter.events.store_deliveries import WrittenTry
 from kfadapter.events.subscriptions import Delivery, DeliveryState, Subscription, SubscriptionState
@@ -45,10 +45,7 @@ def settle(connection: Connection, claimant: str, tried: Tried, policy: RetryPol
     subscription = store_subscriptions.find(connection, tried.subscription_id, lock=True)
     was = store_deliveries.held(connection, claimant, tried.delivery_id)
     state = _state_after(was, tried, policy)
-    failures = was.attempts + 1
-    asked = timedelta(seconds=tried.answer.retry_after_seconds or 0)
-    is_interrupted = tried.answer.outcome is Outcome.INTERRUPTED
-    pause = timedelta(0) if is_interrupted else max(delivery_pause(failures, tried.chance), asked)
+    pause = _pause_before_next(was, tried)
     done = WrittenTry(
         delivery_id=was.delivery_id,
         started_at=tried.started_at,
@@ -63,6 +60,16 @@ def settle(connection: Connection, claimant: str, tried: Tried, policy: RetryPol
     _tell(connection, was, tried, state)
     _judge_receiver(connection, subscription, tried, policy)
     return state
+
+
+def _pause_before_next(was: Delivery, tried: Tried) -> timedelta:
+    if tried.answer.outcome is Outcome.INTERRUPTED:
+        return timedelta(0)
+    failures = was.attempts + 1
+    if tried.answer.outcome is Outcome.UNREACHABLE:
+        asked = timedelta(seconds=tried.answer.retry_after_seconds or 0)
+        return max(pause_after_absence(failures, tried.chance), asked)
+    return pause_after_refusal(failures, tried.chance)
 
 
 def _state_after(was: Delivery, tried: Tried, policy: RetryPolicy) -> DeliveryState:
@@ -92,7 +99,7 @@ def _judge_receiver(connection: Connection, subscription: Subscription, tried: T
     if answer.outcome is Outcome.UNREACHABLE:
         failures += 1
         asked = timedelta(seconds=answer.retry_after_seconds or 0)
-        retry_at = now + max(receiver_pause(failures, tried.chance), asked)
+        retry_at = now + max(pause_after_absence(failures, tried.chance), asked)
     store_subscriptions.note_failure(
         connection, subscription_id, failures=failures, failing_since=since, retry_at=retry_at
     )
