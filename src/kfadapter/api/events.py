@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, Header, Query, Request
@@ -12,6 +12,7 @@ from kfadapter.api.answers import json_answer
 from kfadapter.api.bounded import BoundedRoute
 from kfadapter.api.eventstream import EventStream, OpenStreams
 from kfadapter.api.problems import BadRequest
+from kfadapter.api.schemas.subscriptions import EventPage
 from kfadapter.events.filters import EventFilter
 from kfadapter.events.stream import Start, frames
 from kfadapter.service import Service
@@ -19,6 +20,13 @@ from kfadapter.service import Service
 STREAM_TYPE = "text/event-stream"
 PAGE_SIZE = 100
 LARGEST_PAGE = 1000
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "model": EventPage,
+        "content": {STREAM_TYPE: {"schema": {"type": "string"}}},
+        "description": "The stream; with `Accept: application/json` a page.",
+    }
+}
 
 
 def _wanted(
@@ -53,7 +61,7 @@ def event_router(service: Service) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["events"], route_class=BoundedRoute.of(service.settings))
     reading = _Reading(service)
 
-    @router.get("/events", summary="What happens, as Server-Sent Events; as JSON a page", response_class=Response)
+    @router.get("/events", summary="What happens, as Server-Sent Events; as JSON a page", responses=ANSWERS)
     async def read_events(
         request: Request,
         wanted: Wanted,
@@ -67,7 +75,7 @@ def event_router(service: Service) -> APIRouter:
             return await reading.page(place, wanted, page_size)
         return await reading.stream(place, wanted)
 
-    @router.get("/runs/{run_id}/events", summary="What happens to a run, from its beginning", response_class=Response)
+    @router.get("/runs/{run_id}/events", summary="What happens to a run, from its beginning", responses=ANSWERS)
     async def read_run_events(
         run_id: str,
         request: Request,

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
@@ -90,7 +91,20 @@ async def read_model(request: Request, kind: type[M], *, may_be_empty: bool = Fa
 
 def body_schema(kind: type[BaseModel]) -> dict[str, object]:
     """What OpenAPI says of a body that `read_model` reads."""
-    return {"requestBody": {"content": {"application/json": {"schema": kind.model_json_schema()}}}}
+    schema = kind.model_json_schema()
+    definitions = schema.pop("$defs", {})
+    return {"requestBody": {"content": {"application/json": {"schema": _resolved(schema, definitions)}}}}
+
+
+def _resolved(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    """A schema without references: those of a model lead nowhere inside of a larger document."""
+    if isinstance(schema, list):
+        return [_resolved(part, definitions) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if (reference := schema.get("$ref")) is not None:
+        return _resolved(definitions[reference.rsplit("/", 1)[1]], definitions)
+    return {name: _resolved(part, definitions) for name, part in schema.items()}
 
 
 async def read_form(request: Request, limit_bytes: int) -> FormData:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from kfadapter.api.answers import json_answer
 from kfadapter.api.bounded import BoundedRoute
 from kfadapter.api.requests import body_schema, read_model
+from kfadapter.api.schemas import subscriptions as shapes
 from kfadapter.errors import BadPageToken, SubscriptionNotFound
 from kfadapter.events.filters import EventFilter
 from kfadapter.events.subscribers import LONGEST_OVERLAP, OVERLAP, Subscribers, Tested
@@ -111,7 +112,13 @@ def _quick_routes(subscribers: Subscribers, route_class: type[BoundedRoute]) -> 
 
 
 def _add_subscription_routes(router: APIRouter, subscribers: Subscribers) -> None:
-    @router.post("", status_code=201, summary="Make a subscription", openapi_extra=body_schema(CreateBody))
+    @router.post(
+        "",
+        status_code=201,
+        response_model=shapes.NewSubscription,
+        summary="Make a subscription",
+        openapi_extra=body_schema(CreateBody),
+    )
     async def create(request: Request) -> Response:
         body = await read_model(request, CreateBody)
         subscription, secret = await subscribers.create(
@@ -120,16 +127,21 @@ def _add_subscription_routes(router: APIRouter, subscribers: Subscribers) -> Non
         headers = {"location": f"/v1/subscriptions/{subscription.subscription_id}", **_etag(subscription)}
         return json_answer({**subscription_body(subscription), "secret": secret}, status=201, headers=headers)
 
-    @router.get("", summary="All subscriptions, oldest first")
+    @router.get("", response_model=shapes.Subscriptions, summary="All subscriptions, oldest first")
     async def list_all() -> Response:
         found = await subscribers.every()
         return json_answer({"subscriptions": [subscription_body(one) for one in found]})
 
-    @router.get("/{subscription_id}", summary="A subscription")
+    @router.get("/{subscription_id}", response_model=shapes.Subscription, summary="A subscription")
     async def read(subscription_id: str) -> Response:
         return _answer(await subscribers.get(subscription_id))
 
-    @router.patch("/{subscription_id}", summary="Change a subscription", openapi_extra=body_schema(ChangeBody))
+    @router.patch(
+        "/{subscription_id}",
+        response_model=shapes.Subscription,
+        summary="Change a subscription",
+        openapi_extra=body_schema(ChangeBody),
+    )
     async def change(subscription_id: str, request: Request, if_match: IfMatch = None) -> Response:
         body = await read_model(request, ChangeBody)
         values = body.to_values()
@@ -140,15 +152,28 @@ def _add_subscription_routes(router: APIRouter, subscribers: Subscribers) -> Non
         await subscribers.delete(subscription_id)
         return Response(status_code=204)
 
-    @router.post("/{subscription_id}:pause", summary="Send nothing for a while; events are collected")
+    @router.post(
+        "/{subscription_id}:pause",
+        response_model=shapes.Subscription,
+        summary="Send nothing for a while; events are collected",
+    )
     async def pause(subscription_id: str) -> Response:
         return _answer(await subscribers.pause(subscription_id))
 
-    @router.post("/{subscription_id}:resume", summary="Send again, after a pause or when it was disabled")
+    @router.post(
+        "/{subscription_id}:resume",
+        response_model=shapes.Subscription,
+        summary="Send again, after a pause or when it was disabled",
+    )
     async def resume(subscription_id: str) -> Response:
         return _answer(await subscribers.resume(subscription_id))
 
-    @router.post("/{subscription_id}:rotateSecret", summary="A new secret", openapi_extra=body_schema(RotateBody))
+    @router.post(
+        "/{subscription_id}:rotateSecret",
+        response_model=shapes.Secret,
+        summary="A new secret",
+        openapi_extra=body_schema(RotateBody),
+    )
     async def rotate(subscription_id: str, request: Request) -> Response:
         body = await read_model(request, RotateBody, may_be_empty=True)
         overlap = timedelta(seconds=body.overlap_seconds)
@@ -157,7 +182,7 @@ def _add_subscription_routes(router: APIRouter, subscribers: Subscribers) -> Non
 
 
 def _add_delivery_routes(router: APIRouter, subscribers: Subscribers) -> None:
-    @router.get("/{subscription_id}/deliveries", summary="Deliveries, newest first")
+    @router.get("/{subscription_id}/deliveries", response_model=shapes.DeliveryPage, summary="Deliveries, newest first")
     async def list_deliveries(
         subscription_id: str, state: States = None, page_size: PageSize = PAGE_SIZE, page_token: PageToken = ""
     ) -> Response:
@@ -169,21 +194,33 @@ def _add_delivery_routes(router: APIRouter, subscribers: Subscribers) -> None:
         token = str(shown[-1].delivery_id) if len(found) > page_size else ""
         return json_answer({"deliveries": [delivery_body(one) for one in shown], "next_page_token": token})
 
-    @router.get("/{subscription_id}/deliveries/{delivery_id}", summary="A delivery with its event and its tries")
+    @router.get(
+        "/{subscription_id}/deliveries/{delivery_id}",
+        response_model=shapes.DeliveryDetail,
+        summary="A delivery with its event and its tries",
+    )
     async def read_delivery(subscription_id: str, delivery_id: str) -> Response:
         delivery, tries = await subscribers.delivery(subscription_id, _number(delivery_id))
         event = orjson.Fragment(delivery.body)
         return json_answer({**delivery_body(delivery), "event": event, "tries": [try_body(one) for one in tries]})
 
     @router.post(
-        "/{subscription_id}/deliveries/{delivery_id}:redeliver", status_code=202, summary="Send a delivery again"
+        "/{subscription_id}/deliveries/{delivery_id}:redeliver",
+        response_model=shapes.Again,
+        status_code=202,
+        summary="Send a delivery again",
     )
     async def redeliver(subscription_id: str, delivery_id: str) -> Response:
         return json_answer(
             {"deliveries": await subscribers.redeliver(subscription_id, _number(delivery_id))}, status=202
         )
 
-    @router.post("/{subscription_id}:redeliver", status_code=202, summary="Send every dead delivery again")
+    @router.post(
+        "/{subscription_id}:redeliver",
+        response_model=shapes.Again,
+        status_code=202,
+        summary="Send every dead delivery again",
+    )
     async def redeliver_dead(subscription_id: str) -> Response:
         return json_answer({"deliveries": await subscribers.redeliver(subscription_id)}, status=202)
 
@@ -192,12 +229,15 @@ def _lasting_routes(subscribers: Subscribers) -> APIRouter:
     """What may take longer than an answer usually may: a receiver's own time, or many events."""
     router = APIRouter(prefix="/v1/subscriptions")
 
-    @router.post("/{subscription_id}:test", summary="Send a test event now, and say how it went")
+    @router.post(
+        "/{subscription_id}:test", response_model=shapes.Tested, summary="Send a test event now, and say how it went"
+    )
     async def test(subscription_id: str) -> Response:
         return json_answer(tested_body(await subscribers.test(subscription_id)))
 
     @router.post(
         "/{subscription_id}:replay",
+        response_model=shapes.Again,
         status_code=202,
         summary="Send all wanted events since a time, again or for the first time",
         openapi_extra=body_schema(ReplayBody),
