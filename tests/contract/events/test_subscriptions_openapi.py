@@ -37,6 +37,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningA
         yield adapter, {"subscription_id": made["subscription_id"], "delivery_id": "1", "run_id": "r-1"}
 
 
+# The adapter runs in this process and draws its jitter while cases are made.
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 @pytest.mark.timeout(600)
 def test_whatever_is_sent_is_answered_as_described(running: tuple[RunningAdapter, dict[str, str]]) -> None:
     adapter, ids = running
