@@ -10,10 +10,13 @@ from starlette.responses import Response
 
 from kfadapter.api.answers import PROBLEM_TYPE, json_answer
 from kfadapter.errors import (
+    AddressRefused,
     ArgumentsError,
     BadFilter,
     BadPageToken,
     DatabaseError,
+    EventsForgotten,
+    FilterRefused,
     KFAdapterError,
     KubeflowConflict,
     KubeflowError,
@@ -28,6 +31,9 @@ from kfadapter.errors import (
     NameNotFound,
     PackageError,
     PackageTooLarge,
+    SubscriptionChanged,
+    SubscriptionNotFound,
+    SubscriptionRefused,
     Unavailable,
 )
 
@@ -50,6 +56,11 @@ STATUSES: Mapping[type[BaseException], int] = {
     KubeflowInterrupted: 502,
     KubeflowMalformed: 502,
     KubeflowError: 502,
+    FilterRefused: 400,
+    EventsForgotten: 410,
+    SubscriptionRefused: 422,
+    SubscriptionNotFound: 404,
+    SubscriptionChanged: 412,
     LaunchFailed: 502,
     DatabaseError: 503,
     KFAdapterError: 500,
@@ -74,6 +85,12 @@ TYPES: Mapping[type[BaseException], str] = {
     KubeflowInterrupted: "kubeflow-interrupted",
     KubeflowMalformed: "kubeflow-malformed-answer",
     KubeflowError: "kubeflow-error",
+    FilterRefused: "filter-refused",
+    EventsForgotten: "events-forgotten",
+    SubscriptionRefused: "subscription-refused",
+    AddressRefused: "address-refused",
+    SubscriptionNotFound: "subscription-not-found",
+    SubscriptionChanged: "subscription-changed",
     LaunchFailed: "launch-failed",
     DatabaseError: "database-unavailable",
     TimeoutError: "timeout",
@@ -159,6 +176,10 @@ def _items(error: BaseException) -> list[dict[str, object]] | None:
             {"pointer": f"/arguments/{_escaped(one.name)}", "kind": one.kind, "detail": one.message}
             for one in error.problems
         ]
+    if isinstance(error, SubscriptionRefused):
+        return [{"pointer": f"/{_escaped(error.field)}", "detail": error.reason}]
+    if isinstance(error, FilterRefused):
+        return [{"pointer": f"/filter/{_escaped(error.criterion)}", "detail": error.reason}]
     if isinstance(error, BadFilter):
         return [{"pointer": "/query/filter", "detail": error.reason}]
     if isinstance(error, PackageError) and error.path:

@@ -22,6 +22,7 @@ GROUPS: Mapping[str, str] = {
     "pipelines": "kfadapter.cli.pipelines",
     "runs": "kfadapter.cli.runs",
     "jobs": "kfadapter.cli.jobs",
+    "subscriptions": "kfadapter.cli.subscriptions",
     "experiments": "kfadapter.cli.experiments",
 }
 """The groups of commands that talk to a running adapter, and the modules whose `app` they are."""
@@ -101,6 +102,32 @@ def demo(
     from kfadapter.cli.demo.command import run_demo
 
     sys.exit(run_demo(keep=keep, data_dir=data_dir, is_plain=plain))
+
+
+@app.command()
+def events(
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with what happens from now on.")] = False,
+    type: Annotated[
+        list[str] | None, typer.Option(help="Only this type; `*` stands for anything: run.*; may be given many times.")
+    ] = None,
+    run: Annotated[list[str] | None, typer.Option(help="Only this run, by id.")] = None,
+    job: Annotated[list[str] | None, typer.Option(help="Only this training job.")] = None,
+    pipeline: Annotated[list[str] | None, typer.Option(help="Only this pipeline, by name or id.")] = None,
+    experiment: Annotated[list[str] | None, typer.Option(help="Only this experiment, by name or id.")] = None,
+    state: Annotated[list[str] | None, typer.Option(help="Only with this state after the event.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="From then on: a time such as 2026-03-12T09:00:00Z, or 90s, 30m, 2h, 1d ago.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Show so many of the newest; not with --since.")] = 20,
+    url: Annotated[str | None, typer.Option("--url", help="The adapter to talk to.", show_default=False)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print CloudEvents, one a line, and nothing else.")] = False,
+) -> None:
+    """Show what has happened, newest last: to runs, tasks, training jobs and deliveries."""
+    from kfadapter.cli.events import Wanted, show_events
+
+    criteria = {"type": type, "run": run, "job": job, "pipeline": pipeline, "experiment": experiment, "state": state}
+    wanted = Wanted(criteria={name: list(values) for name, values in criteria.items() if values}, since=since)
+    show_events(url, wanted, limit=limit, is_followed=follow, as_json=as_json)
 
 
 def main(arguments: list[str] | None = None) -> None:

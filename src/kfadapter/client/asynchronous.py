@@ -12,6 +12,7 @@ from typing import Any, Self
 import httpx
 
 from kfadapter.client import kfpverbs, pipelines, versions
+from kfadapter.client.events import AsyncEvents
 from kfadapter.client.experiments import AsyncExperiments
 from kfadapter.client.kfpverbs import (
     V2beta1ListPipelinesResponse,
@@ -23,6 +24,7 @@ from kfadapter.client.pipelines import AsyncPipelines
 from kfadapter.client.results import Run, Server, StartedRun
 from kfadapter.client.runs import AsyncRuns
 from kfadapter.client.server import server_call
+from kfadapter.client.subscriptions import AsyncSubscriptions
 from kfadapter.client.synchronous import POLL_SECONDS, TIMEOUT_SECONDS, RunTimeout
 from kfadapter.client.transport import AsyncSender, client_options
 from kfadapter.client.versions import AsyncVersions
@@ -56,7 +58,7 @@ class AsyncClient:
         verify_ssl: False: certificates are not checked.
 
     Attributes:
-        pipelines, versions, experiments, runs: One for each of the adapter's resources.
+        pipelines, versions, experiments, runs, events, subscriptions: One for each of the adapter's resources.
     """
 
     def __init__(
@@ -75,6 +77,8 @@ class AsyncClient:
         self.versions = AsyncVersions(self._send)
         self.experiments = AsyncExperiments(self._send)
         self.runs = AsyncRuns(self._send)
+        self.events = AsyncEvents(self._send)
+        self.subscriptions = AsyncSubscriptions(self._send)
 
     async def __aenter__(self) -> Self:
         return self

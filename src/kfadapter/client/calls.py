@@ -29,7 +29,7 @@ class Call(Generic[T_co]):
 
     Attributes:
         path: Percent-encoded, from the root.
-        params: The query; None and "" are left out.
+        params: The query; None and "" are left out, a list is one parameter several times.
         document: A JSON body.
         file: A file name and its content, sent as a form.
         content: A body as it is.
@@ -50,13 +50,15 @@ class Call(Generic[T_co]):
     def is_read(self) -> bool:
         return self.method == "GET"
 
-    def query(self) -> dict[str, str]:
+    def query(self) -> dict[str, str | list[str]]:
         """The query as texts."""
-        return {
-            name: str(value).lower() if isinstance(value, bool) else str(value)
-            for name, value in self.params.items()
-            if value is not None and value != ""
-        }
+        return {name: _text(value) for name, value in self.params.items() if value is not None and value != ""}
+
+
+def _text(value: object) -> str | list[str]:
+    if isinstance(value, (list, tuple)):
+        return [str(one) for one in value]
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 class UnreadableAnswer(ClientError):

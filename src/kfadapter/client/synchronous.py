@@ -13,6 +13,7 @@ import httpx
 
 from kfadapter.client import kfpverbs, pipelines, versions
 from kfadapter.client.errors import ClientError
+from kfadapter.client.events import Events
 from kfadapter.client.experiments import Experiments
 from kfadapter.client.kfpverbs import (
     V2beta1ListPipelinesResponse,
@@ -24,6 +25,7 @@ from kfadapter.client.pipelines import Pipelines
 from kfadapter.client.results import Run, Server, StartedRun
 from kfadapter.client.runs import Runs
 from kfadapter.client.server import server_call
+from kfadapter.client.subscriptions import Subscriptions
 from kfadapter.client.transport import Sender, client_options
 from kfadapter.client.versions import Versions
 from kfadapter.settings import adapter_url
@@ -68,7 +70,7 @@ class Client:
         verify_ssl: False: certificates are not checked.
 
     Attributes:
-        pipelines, versions, experiments, runs: One for each of the adapter's resources.
+        pipelines, versions, experiments, runs, events, subscriptions: One for each of the adapter's resources.
     """
 
     def __init__(
@@ -87,6 +89,8 @@ class Client:
         self.versions = Versions(self._send)
         self.experiments = Experiments(self._send)
         self.runs = Runs(self._send)
+        self.events = Events(self._send)
+        self.subscriptions = Subscriptions(self._send)
 
     def __enter__(self) -> Self:
         return self

@@ -1,6 +1,7 @@
 """Sending calls: the only part that differs between a client that waits and one that awaits."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
@@ -12,6 +13,8 @@ from kfadapter.client.results import Page
 
 T = TypeVar("T")
 CONNECT_SECONDS = 5.0
+# A stream of events gives a sign of life every fifteen seconds.
+STREAM_TIMEOUT = httpx.Timeout(60.0, connect=CONNECT_SECONDS)
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 Fetch: TypeAlias = Callable[[str], Page[T]]
@@ -36,6 +39,17 @@ class Sender:
             raise NoAnswer(f"{self._client.base_url}", _reason(exc)) from exc
         return _read(call, response)
 
+    @contextmanager
+    def stream(self, call: Call[T]) -> Iterator[httpx.Response]:
+        """An answer that is read as it comes; raises as a call does, also while it is read."""
+        try:
+            with self._client.stream(call.method, call.path, timeout=STREAM_TIMEOUT, **_parts(call)) as response:
+                if not response.is_success:
+                    raise refusal(str(response.request.url), response.status_code, response.read())
+                yield response
+        except httpx.HTTPError as exc:
+            raise NoAnswer(f"{self._client.base_url}", _reason(exc)) from exc
+
 
 class AsyncSender:
     """Sends calls and awaits."""
@@ -50,6 +64,17 @@ class AsyncSender:
         except httpx.HTTPError as exc:
             raise NoAnswer(f"{self._client.base_url}", _reason(exc)) from exc
         return _read(call, response)
+
+    @asynccontextmanager
+    async def stream(self, call: Call[T]) -> AsyncIterator[httpx.Response]:
+        """As `Sender.stream`."""
+        try:
+            async with self._client.stream(call.method, call.path, timeout=STREAM_TIMEOUT, **_parts(call)) as response:
+                if not response.is_success:
+                    raise refusal(str(response.request.url), response.status_code, await response.aread())
+                yield response
+        except httpx.HTTPError as exc:
+            raise NoAnswer(f"{self._client.base_url}", _reason(exc)) from exc
 
 
 def every(fetch: Fetch[T]) -> Iterator[T]:

@@ -5,6 +5,7 @@ even if its caller is cancelled.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
@@ -31,6 +32,8 @@ class Transactions:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._listeners: list[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = []
+        database.on_commit = self._wake
         writers = 1 if database.is_sqlite else POSTGRESQL_WRITERS
         self._writers = ThreadPoolExecutor(writers, thread_name_prefix="database-writer")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="database-reader")
@@ -72,6 +75,15 @@ class Transactions:
         """One writer at a time; else it is PostgreSQL."""
         return self._database.is_sqlite
 
+    def listen(self, topic: str) -> asyncio.Event:
+        """An event of the running loop, set after every commit in this process that announced the topic.
+
+        Other processes on the same database are not heard: who waits must also look from time to time.
+        """
+        event = asyncio.Event()
+        self._listeners.append((topic, asyncio.get_running_loop(), event))
+        return event
+
     async def ping(self) -> None:
         """Return when the database answers."""
         await self.read(lambda connection: connection.execute(text("SELECT 1")).scalar())
@@ -102,6 +114,12 @@ class Transactions:
                 return work(connection, *args, **kwargs)
 
         return await self._in_thread(self._readers, look)
+
+    def _wake(self, topics: frozenset[str]) -> None:
+        for topic, loop, event in self._listeners:
+            if topic in topics:
+                with contextlib.suppress(RuntimeError):  # that loop is closed: nobody waits any more
+                    loop.call_soon_threadsafe(event.set)
 
     async def _in_thread(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         if not self._is_open:
