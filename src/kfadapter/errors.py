@@ -7,6 +7,8 @@ KFAdapterError
 ├── ArgumentsError                arguments do not fit the inputs a pipeline declares; names every one
 ├── NameNotFound                  a person's name for a thing leads nowhere, or to several things
 ├── BadPageToken                  a page token that this service did not make
+├── QueryRefused                  a parameter of a list, or a part of a request, that cannot be used; names it
+├── StartConflict                 an Idempotency-Key that another request has, or whose request is under way
 ├── KubeflowError                 Kubeflow answered with an error, or did not answer
 │   ├── KubeflowNotFound
 │   ├── KubeflowConflict
@@ -119,6 +121,37 @@ class BadPageToken(KFAdapterError):
     def __init__(self, token: str) -> None:
         super().__init__("The page token is not one that an earlier page came with")
         self.token = token
+
+
+class QueryRefused(KFAdapterError):
+    """A part of a request cannot be used.
+
+    Attributes:
+        where: The parameter, or the path into the body, as `filter/predicates/0`.
+        reason: What is wrong with it.
+    """
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(f"{where}: {reason}")
+        self.where = where
+        self.reason = reason
+
+
+class StartConflict(KFAdapterError):
+    """A start with an Idempotency-Key that cannot be used (again).
+
+    Attributes:
+        key: The key.
+        is_other_request: True: it came with another request before. False: that request is still under way.
+        run_id: The run of the first request.
+    """
+
+    def __init__(self, key: str, run_id: str, *, is_other_request: bool) -> None:
+        why = "came with another request before" if is_other_request else "belongs to a start that is still under way"
+        super().__init__(f"The Idempotency-Key {key} {why} (run {run_id})")
+        self.key = key
+        self.run_id = run_id
+        self.is_other_request = is_other_request
 
 
 class KubeflowError(KFAdapterError):
