@@ -5,14 +5,17 @@ Kubeflow answers neither "the runs of this pipeline" nor names nor labels. What 
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import Connection
+
 from kfadapter.clock import Clock
 from kfadapter.database.transactions import Transactions
+from kfadapter.events.types import EventType
 from kfadapter.kubeflow.resources import Run
-from kfadapter.runs import index_pages, index_progress, index_rows
+from kfadapter.runs import index_events, index_pages, index_progress, index_rows
 from kfadapter.runs.index_pages import IndexedRun
 from kfadapter.runs.index_progress import Progress
 from kfadapter.runs.index_rows import Change, Seen, Unnamed
@@ -33,12 +36,17 @@ class RunPage:
 
 
 class RunIndex:
-    """Reads and writes the index. Every method raises DatabaseError when the database cannot be used."""
+    """Reads and writes the index. Every method raises DatabaseError when the database cannot be used.
+
+    Attributes:
+        told: Called after events were appended; None: nobody waits for them.
+    """
 
     def __init__(self, database: Transactions, clock: Clock) -> None:
         self._database = database
         self._clock = clock
         self.claimant = uuid.uuid4().hex
+        self.told: Callable[[], None] | None = None
 
     # Reading
 
@@ -68,20 +76,30 @@ class RunIndex:
 
     # What Kubeflow said
 
-    async def saw(self, runs: Sequence[Run], *, asked_at: datetime) -> list[Change]:
-        """Write down what Kubeflow showed; the changes of state among it.
+    async def saw(self, runs: Sequence[Run], *, asked_at: datetime, is_history: bool = False) -> list[Change]:
+        """Write down what Kubeflow showed, and tell it as events; the changes of state among it.
 
         Args:
             asked_at: When Kubeflow was asked: older answers never overwrite newer ones.
+            is_history: Nothing of it has just happened, so runs that are new to the index are not told of.
         """
         if not runs:
             return []
         seen = [Seen(run=run, asked_at=asked_at) for run in runs]
-        return await self._database.note(index_rows.record, seen)
+        changes = await self._database.note(_record_and_tell, seen, self._clock.now(), is_history)
+        if changes and self.told is not None:
+            self.told()
+        return changes
 
     async def removed(self, run_ids: Sequence[str], *, on_purpose: bool) -> None:
         """Kubeflow does not have these runs any more; deleted on purpose, their labels go too."""
         await self._database.note(index_rows.remove, run_ids, with_labels=on_purpose)
+
+    async def moved(self, run_id: str, kind: EventType) -> None:
+        """Tell that a run was archived, taken back or deleted."""
+        await self._database.note(index_events.tell_place, run_id, kind, self._clock.now())
+        if self.told is not None:
+            self.told()
 
     # Labels
 
@@ -126,3 +144,12 @@ class RunIndex:
     async def named(self, names: Mapping[int, str | None]) -> None:
         """Keep names; None: the thing has gone, and keeps the name it had."""
         await self._database.note(index_rows.name_things, names, self._clock.now())
+
+
+def _record_and_tell(connection: Connection, seen: Sequence[Seen], now: datetime, is_history: bool) -> list[Change]:
+    """In one transaction: what is in the index is told, and what is told is there."""
+    changes = index_rows.record(connection, seen)
+    news = [change for change in changes if change.before is not None or not is_history]
+    if news:
+        index_events.tell(connection, news, now)
+    return changes
