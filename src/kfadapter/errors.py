@@ -9,6 +9,8 @@ KFAdapterError
 ├── BadPageToken                  a page token that this service did not make
 ├── QueryRefused                  a parameter of a list, or a part of a request, that cannot be used; names it
 ├── StartConflict                 an Idempotency-Key that another request has, or whose request is under way
+├── BadFilter                     a list's filter is not in KFP's predicate language
+├── Unavailable                   the Kubeflow in use cannot do what was asked; says since when KFP can
 ├── KubeflowError                 Kubeflow answered with an error, or did not answer
 │   ├── KubeflowNotFound
 │   ├── KubeflowConflict
@@ -152,6 +154,30 @@ class StartConflict(KFAdapterError):
         self.key = key
         self.run_id = run_id
         self.is_other_request = is_other_request
+
+
+class BadFilter(KFAdapterError):
+    """A filter of a list is not what KFP's predicate language allows.
+
+    Attributes:
+        reason: What is wrong with it.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The filter cannot be used: {reason}")
+        self.reason = reason
+
+
+class Unavailable(KFAdapterError):
+    """The Kubeflow in use has no such feature.
+
+    Attributes:
+        feature: What was asked for, as `GET /v1/server` names it.
+    """
+
+    def __init__(self, feature: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.feature = feature
 
 
 class KubeflowError(KFAdapterError):

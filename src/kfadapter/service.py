@@ -12,7 +12,9 @@ from kfadapter.clock import Clock, SystemClock
 from kfadapter.database.transactions import Transactions
 from kfadapter.engine.config import EngineSettings
 from kfadapter.errors import SettingsError
+from kfadapter.kubeflow.catalog import Catalog
 from kfadapter.kubeflow.client import Kubeflow
+from kfadapter.kubeflow.contents import Contents
 from kfadapter.kubeflow.names import PipelineNames
 from kfadapter.kubeflow.publishing import Publisher
 from kfadapter.lock import exclusive
@@ -43,6 +45,7 @@ class Service:
     pipeline_names: PipelineNames
     publisher: Publisher
     database: Transactions
+    catalog: Catalog
     ledger: Ledger
     launcher: Launcher
     executor: Executor
@@ -136,6 +139,7 @@ def _assembled(
         pipeline_names=PipelineNames(kubeflow, clock),
         publisher=Publisher(kubeflow),
         database=database,
+        catalog=Catalog(kubeflow, Contents(kubeflow.versions), clock),
         ledger=ledger,
         launcher=launcher,
         executor=Executor(kubeflow, Resolver(kubeflow, clock), launcher),

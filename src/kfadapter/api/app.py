@@ -1,7 +1,6 @@
 """The HTTP application: the Training Manager's routes at the root, everything else under /v1, errors always JSON."""
 
 import structlog
-from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -10,12 +9,18 @@ from starlette.types import ASGIApp
 
 from kfadapter import __version__
 from kfadapter.api.answers import json_answer
+from kfadapter.api.experiments import experiment_router
 from kfadapter.api.health import HealthRoutes
 from kfadapter.api.metrics import MeasuredApp, Metrics
+from kfadapter.api.openapi import DocumentedAPI
+from kfadapter.api.pipelines import pipeline_router, upload_router
 from kfadapter.api.problems import problem, problem_answer
 from kfadapter.api.runs import run_router
+from kfadapter.api.server import server_router
 from kfadapter.api.trainingjobs import training_job_router
 from kfadapter.api.trainingmanager import training_manager_routes
+from kfadapter.api.versionfacets import facet_router
+from kfadapter.api.versions import version_router
 from kfadapter.errors import KFAdapterError
 from kfadapter.service import Service
 
@@ -25,7 +30,7 @@ log = structlog.get_logger(__name__)
 def create_app(service: Service) -> ASGIApp:
     """The application of an open service."""
     metrics = Metrics()
-    app = FastAPI(
+    app = DocumentedAPI(
         title="kfadapter",
         version=__version__,
         summary="The bridge between a Training Manager and Kubeflow Pipelines.",
@@ -36,6 +41,8 @@ def create_app(service: Service) -> ASGIApp:
     )
     app.router.routes.extend(training_manager_routes(service))
     app.router.routes.extend(HealthRoutes(service, metrics).routes())
+    for router in (upload_router, pipeline_router, version_router, facet_router, experiment_router, server_router):
+        app.include_router(router(service))
     app.include_router(run_router(service))
     app.include_router(training_job_router(service))
     app.add_exception_handler(HTTPException, _http_error)
@@ -53,7 +60,7 @@ async def _http_error(request: Request, exc: Exception) -> Response:
         405: f"{request.method} is not possible at {request.url.path}",
     }
     detail = reasons.get(exc.status_code, str(exc.detail))
-    if request.url.path.startswith("/v1/"):
+    if request.url.path.startswith("/v1"):
         return problem_answer(status=exc.status_code, detail=detail, headers=exc.headers)
     body = {"status": exc.status_code, "message": detail}
     return json_answer(body, status=exc.status_code, headers=exc.headers)

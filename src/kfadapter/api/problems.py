@@ -11,6 +11,7 @@ from starlette.responses import Response
 from kfadapter.api.answers import PROBLEM_TYPE, json_answer
 from kfadapter.errors import (
     ArgumentsError,
+    BadFilter,
     BadPageToken,
     DatabaseError,
     KFAdapterError,
@@ -27,6 +28,7 @@ from kfadapter.errors import (
     NameNotFound,
     PackageError,
     PackageTooLarge,
+    Unavailable,
 )
 
 PROBLEM_BASE = "urn:kfadapter:problem:"
@@ -35,6 +37,8 @@ STATUSES: Mapping[type[BaseException], int] = {
     BadPageToken: 400,
     NameNotFound: 400,
     ArgumentsError: 400,
+    BadFilter: 400,
+    Unavailable: 501,
     PackageTooLarge: 413,
     PackageError: 422,
     KubeflowNotFound: 404,
@@ -57,6 +61,8 @@ TYPES: Mapping[type[BaseException], str] = {
     BadPageToken: "bad-page-token",
     NameNotFound: "name-not-found",
     ArgumentsError: "arguments-do-not-fit",
+    BadFilter: "bad-filter",
+    Unavailable: "not-available-here",
     PackageTooLarge: "package-too-large",
     PackageError: "package-refused",
     KubeflowNotFound: "not-found",
@@ -95,6 +101,13 @@ def status_of(error: BaseException) -> int:
     return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
 
 
+def _v1_status(error: BaseException) -> int:
+    """Names are part of addresses under /v1, where the Training Manager's routes blame the caller as upstream did."""
+    if isinstance(error, NameNotFound):
+        return 409 if error.matches else 404
+    return status_of(error)
+
+
 def message_of(error: BaseException) -> str:
     """A sentence for a person; never empty, and nothing of the inside for errors nobody foresaw."""
     if isinstance(error, TimeoutError) and not str(error):
@@ -107,11 +120,11 @@ def message_of(error: BaseException) -> str:
 def problem(error: BaseException, *, instance: str = "") -> Response:
     """An RFC 9457 answer."""
     return problem_answer(
-        status=status_of(error),
+        status=_v1_status(error),
         detail=message_of(error),
         kind=next((TYPES[kind] for kind in type(error).__mro__ if kind in TYPES), ""),
         instance=instance,
-        errors=_argument_errors(error),
+        errors=_items(error),
     )
 
 
@@ -139,13 +152,19 @@ def problem_answer(
     return json_answer(body, status=status, content_type=PROBLEM_TYPE, headers=headers)
 
 
-def _argument_errors(error: BaseException) -> list[dict[str, object]] | None:
-    if not isinstance(error, ArgumentsError):
-        return None
-    return [
-        {"pointer": f"/arguments/{_escaped(one.name)}", "kind": one.kind, "detail": one.message}
-        for one in error.problems
-    ]
+def _items(error: BaseException) -> list[dict[str, object]] | None:
+    """Where exactly something is wrong, as JSON pointers."""
+    if isinstance(error, ArgumentsError):
+        return [
+            {"pointer": f"/arguments/{_escaped(one.name)}", "kind": one.kind, "detail": one.message}
+            for one in error.problems
+        ]
+    if isinstance(error, BadFilter):
+        return [{"pointer": "/query/filter", "detail": error.reason}]
+    if isinstance(error, PackageError) and error.path:
+        pointer = "".join(f"/{_escaped(part)}" for part in error.path.split("."))
+        return [{"pointer": pointer, "detail": error.reason}]
+    return None
 
 
 def _escaped(name: str) -> str:

@@ -54,7 +54,10 @@ async def read_json_object(request: Request) -> dict[str, object]:
     Raises:
         BadRequest: Too large, too slow, not JSON, or not an object.
     """
-    body = await _body(request)
+    try:
+        body = await read_bytes(request, JSON_LIMIT_BYTES)
+    except PackageTooLarge as exc:
+        raise BadRequest(str(exc), status=413) from exc
     try:
         document = json.loads(body)
     except (ValueError, RecursionError) as exc:
@@ -92,14 +95,18 @@ async def read_form(request: Request, limit_bytes: int) -> FormData:
         raise BadRequest("The caller went away before the whole body had arrived") from exc
 
 
-async def _body(request: Request) -> bytes:
-    limited = _Limited(request, JSON_LIMIT_BYTES)
-    await limited.refuse_declared_excess(JSON_LIMIT_BYTES)
+async def read_bytes(request: Request, limit_bytes: int) -> bytes:
+    """The body as it is.
+
+    Raises:
+        PackageTooLarge: More bytes than that were sent.
+        BadRequest: Too slow, or the caller went away.
+    """
+    limited = _Limited(request, limit_bytes)
+    await limited.refuse_declared_excess(limit_bytes)
     try:
         async with asyncio.timeout(BODY_TIMEOUT_SECONDS):
             return await Request(request.scope, limited.receive).body()
-    except PackageTooLarge as exc:
-        raise BadRequest(str(exc), status=413) from exc
     except TimeoutError as exc:
         raise BadRequest("The body took too long to arrive", status=408) from exc
     except ClientDisconnect as exc:

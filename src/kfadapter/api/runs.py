@@ -1,7 +1,6 @@
 """`/v1/runs`: one run with its tasks, their logs, and stopping it as an operator."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -10,6 +9,9 @@ from starlette.responses import Response, StreamingResponse
 from kfadapter.api.answers import json_answer
 from kfadapter.api.bounded import BoundedRoute
 from kfadapter.api.logtail import last_lines
+from kfadapter.api.runstarts import RunStarter
+from kfadapter.api.schemas.runs import NewRun, StartedRun
+from kfadapter.api.times import rfc3339
 from kfadapter.errors import KubeflowNotFound
 from kfadapter.kubeflow.client import Kubeflow
 from kfadapter.kubeflow.resources import Run
@@ -28,6 +30,16 @@ def run_router(service: Service) -> APIRouter:
     """The routes of runs."""
     router = APIRouter(prefix="/v1/runs", tags=["runs"], route_class=BoundedRoute.of(service.settings))
     kubeflow, ledger = service.kubeflow, service.ledger
+    starter = RunStarter(kubeflow, service.catalog, service.clock)
+
+    @router.post(
+        "",
+        status_code=201,
+        summary="Start a run of a pipeline, or of a specification that is sent along",
+        response_model=StartedRun,
+    )
+    async def start_run(asked: NewRun) -> Response:
+        return json_answer(await starter.start(asked), status=201)
 
     @router.get("/{run_id}", summary="A run with its tasks")
     async def read_run(run_id: str) -> Response:
@@ -127,8 +139,3 @@ async def begun(blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             yield block
 
     return all_blocks()
-
-
-def rfc3339(at: datetime | None) -> str | None:
-    """The time in UTC with a `Z`."""
-    return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -77,6 +77,15 @@ class Kubeflow:
         """What the server is; remembered for some minutes."""
         return await self._server.info()
 
+    async def look(self, *, within_seconds: float) -> ServerInfo:
+        """What the server says about itself right now; raises a KubeflowError when it does not within this time."""
+        return await self._server.look(within_seconds=within_seconds)
+
+    @property
+    def last_seen(self) -> ServerInfo | None:
+        """What the server said last, however long ago; None when it never answered."""
+        return self._server.last_seen
+
     async def ping(self) -> None:
         """Return when Kubeflow gives a sign of life, raise a KubeflowError otherwise."""
         await self._server.ping()

@@ -126,6 +126,11 @@ class Connection:
         call = Call(method="POST", path=API + path, query=query or {}, body=body, content_type="application/json")
         return await self._object(call, deadline)
 
+    async def patch(self, path: str, document: Mapping[str, object], *, deadline: Deadline | None = None) -> Document:
+        """Change a thing; what comes back is the whole of it."""
+        call = Call(method="PATCH", path=API + path, query={}, body=encoded(document), content_type="application/json")
+        return await self._object(call, deadline)
+
     async def upload(
         self, path: str, query: Query, file_name: str, content: bytes, *, deadline: Deadline | None = None
     ) -> Document:

@@ -51,8 +51,7 @@ class Experiments:
         Raises:
             KubeflowNotFound: There is none.
         """
-        path = resource_path(PATH + "/{}", "Experiment", experiment_id)
-        experiment = Experiment.from_json(await self._connection.get(path))
+        experiment = Experiment.from_json(await self._connection.get(_member(experiment_id)))
         if experiment.experiment_id != experiment_id:
             raise KubeflowMalformed(f"Kubeflow answered with another experiment than {experiment_id}")
         return experiment
@@ -82,3 +81,22 @@ class Experiments:
         if self._namespace is not None:
             body["namespace"] = self._namespace
         return Experiment.from_json(await self._connection.post(PATH, body))
+
+    async def archive(self, experiment_id: str) -> None:
+        """Put an experiment away with its runs; raises KubeflowNotFound."""
+        await self._change(experiment_id, "archive")
+
+    async def unarchive(self, experiment_id: str) -> None:
+        """Take an experiment back; its runs stay archived. Raises KubeflowNotFound."""
+        await self._change(experiment_id, "unarchive")
+
+    async def delete(self, experiment_id: str) -> None:
+        """Delete an experiment; its runs stay, without one. Raises KubeflowNotFound."""
+        await self._connection.delete(_member(experiment_id))
+
+    async def _change(self, experiment_id: str, action: str) -> None:
+        await self._connection.post(f"{_member(experiment_id)}:{action}")
+
+
+def _member(experiment_id: str) -> str:
+    return resource_path(PATH + "/{}", "Experiment", experiment_id)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
+from kfadapter.errors import BadFilter
+
 
 @dataclass(frozen=True, kw_only=True)
 class Filter:
@@ -41,6 +43,24 @@ class Filter:
     def at_most(cls, key: str, moment: datetime) -> Self:
         """The time in the field is in this second or before it."""
         return cls(predicates=({"operation": "LESS_THAN_EQUALS", "key": key, "timestamp_value": _second(moment)},))
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """A caller's own filter: `{"predicates": [{"key": …, "operation": …, "string_value": …}]}`.
+
+        Only its shape is looked at; which keys and operations there are is for Kubeflow to say.
+
+        Raises:
+            BadFilter: It is not JSON of that shape.
+        """
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError) as exc:
+            raise BadFilter(f"it is not JSON: {exc}") from exc
+        predicates = document.get("predicates", []) if isinstance(document, dict) else None
+        if not isinstance(predicates, list) or not all(isinstance(one, dict) for one in predicates):
+            raise BadFilter('it must be an object such as {"predicates": [{"key": …, "operation": "EQUALS", …}]}')
+        return cls(predicates=tuple(predicates))
 
     def __and__(self, other: Self) -> Self:
         return type(self)(predicates=self.predicates + other.predicates)

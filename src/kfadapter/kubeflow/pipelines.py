@@ -2,12 +2,13 @@
 
 import asyncio
 import builtins
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
 from kfadapter.errors import KubeflowConflict, KubeflowInvalid, KubeflowMalformed, KubeflowNotFound, NameNotFound
 from kfadapter.kubeflow.backoff import Deadline
 from kfadapter.kubeflow.calls import resource_path
+from kfadapter.kubeflow.changes import changes, patched, tags_text
 from kfadapter.kubeflow.connection import Connection
 from kfadapter.kubeflow.filters import Filter
 from kfadapter.kubeflow.lists import Listing
@@ -108,7 +109,15 @@ class Pipelines:
             return None
         return Pipeline.from_json(document)
 
-    async def upload(self, name: str, package_file_name: str, content: bytes, description: str = "") -> Pipeline:
+    async def upload(
+        self,
+        name: str,
+        package_file_name: str,
+        content: bytes,
+        description: str = "",
+        *,
+        tags: Mapping[str, str] | None = None,
+    ) -> Pipeline:
         """Upload a package as a new pipeline whose first version has the same name.
 
         Args:
@@ -116,17 +125,64 @@ class Pipelines:
             package_file_name: With a proper extension (`pipeline.yaml`): KFP goes by it.
             content: The package, already validated: malformed YAML stops a 2.3.0 server for good.
             description: Of the pipeline.
+            tags: Of the pipeline; servers before 2.17 drop them silently, so ask `server()` first.
 
         Raises:
             KubeflowConflict: The name is taken.
             KubeflowInvalid: Kubeflow refuses the package or the name.
         """
-        query = {"name": name, "description": description, "namespace": self._namespace or ""}
+        query = {
+            "name": name,
+            "description": description,
+            "namespace": self._namespace or "",
+            "tags": tags_text(tags),
+        }
         try:
             document = await self._connection.upload(f"{PATH}/upload", query, package_file_name, content)
         except KubeflowConflict as exc:
             raise KubeflowConflict(f"there is a pipeline named {name} already", status=exc.status) from exc
         return Pipeline.from_json(document)
+
+    async def create(self, name: str, description: str = "", *, tags: Mapping[str, str] | None = None) -> Pipeline:
+        """A pipeline without versions; the versions are uploaded later.
+
+        Raises:
+            KubeflowConflict: The name is taken.
+        """
+        body: dict[str, object] = {"name": name, "display_name": name, "description": description}
+        if self._namespace is not None:
+            body["namespace"] = self._namespace
+        if tags:
+            body["tags"] = dict(tags)
+        try:
+            return Pipeline.from_json(await self._connection.post(PATH, body))
+        except KubeflowConflict as exc:
+            raise KubeflowConflict(f"there is a pipeline named {name} already", status=exc.status) from exc
+
+    async def discard(self, pipeline_id: str) -> None:
+        """Delete a pipeline that has no versions.
+
+        Raises:
+            KubeflowInvalid: It has some.
+        """
+        await self._connection.delete(resource_path(PATH + "/{}", "Pipeline", pipeline_id))
+
+    async def update(
+        self, pipeline_id: str, *, display_name: str = "", tags: Mapping[str, str] | None = None
+    ) -> Pipeline:
+        """Change what can be changed of a pipeline; needs KFP 2.17.
+
+        Args:
+            pipeline_id: The pipeline.
+            display_name: The new one; empty: the old one stays.
+            tags: All of them, in place of the old ones; None: the old ones stay.
+
+        Raises:
+            Unavailable: This Kubeflow cannot.
+            KubeflowNotFound: There is no such pipeline.
+        """
+        path = resource_path(PATH + "/{}", "Pipeline", pipeline_id)
+        return Pipeline.from_json(await patched(self._connection, path, changes(display_name, tags)))
 
     async def delete(self, pipeline_id: str) -> None:
         """Delete a pipeline with all its versions; a repeated call finishes one that was interrupted.

@@ -4,7 +4,7 @@ KFP leaves out fields whose value is zero; 2.3.0 has no `name` beside `display_n
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic, Self, TypeVar
 
@@ -25,6 +25,7 @@ class Pipeline:
     Attributes:
         name: The unique name; equal to `display_name` on servers that know only one.
         created_at: Aware, whole seconds; None when the server did not say.
+        tags: Empty on servers that have none (before 2.17).
     """
 
     pipeline_id: str
@@ -32,6 +33,7 @@ class Pipeline:
     display_name: str
     description: str = ""
     created_at: datetime | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, raw: object) -> Self:
@@ -48,6 +50,7 @@ class Pipeline:
             display_name=display_name,
             description=text(fields, "description"),
             created_at=moment(fields.get("created_at")),
+            tags=texts(fields.get("tags")),
         )
 
 
@@ -56,6 +59,8 @@ class PipelineVersion:
     """One version of a pipeline.
 
     Attributes:
+        tags: Empty on servers that have none (before 2.17).
+        code_source_url: Where its source is, as the uploader said; may be empty.
         pipeline_spec: The compiled pipeline as stored: bare, or nested beside a `platform_spec`; None when not sent.
     """
 
@@ -65,6 +70,8 @@ class PipelineVersion:
     display_name: str
     description: str = ""
     created_at: datetime | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    code_source_url: str = ""
     pipeline_spec: Mapping[str, Any] | None = None
 
     @classmethod
@@ -79,19 +86,27 @@ class PipelineVersion:
             display_name=display_name,
             description=text(fields, "description"),
             created_at=moment(fields.get("created_at")),
+            tags=texts(fields.get("tags")),
+            code_source_url=text(fields, "code_source_url"),
             pipeline_spec=mapping(fields.get("pipeline_spec")) or None,
         )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Experiment:
-    """An experiment, KFP's folder of runs."""
+    """An experiment, KFP's folder of runs.
+
+    Attributes:
+        storage_state: AVAILABLE or ARCHIVED.
+        last_run_created_at: None when nothing has run in it, or the server does not say (before 2.14).
+    """
 
     experiment_id: str
     display_name: str
     description: str = ""
     created_at: datetime | None = None
     storage_state: str = ""
+    last_run_created_at: datetime | None = None
 
     @classmethod
     def from_json(cls, raw: object) -> Self:
@@ -103,6 +118,7 @@ class Experiment:
             description=text(fields, "description"),
             created_at=moment(fields.get("created_at")),
             storage_state=text(fields, "storage_state"),
+            last_run_created_at=moment(fields.get("last_run_created_at")),
         )
 
 
@@ -276,6 +292,11 @@ def text(fields: Mapping[str, Any], key: str) -> str:
     """A field that is text; "" when it is missing or something else."""
     value = fields.get(key)
     return value if isinstance(value, str) else ""
+
+
+def texts(value: object) -> Mapping[str, str]:
+    """The texts of a JSON object by key; empty when it is none."""
+    return {key: one for key, one in mapping(value).items() if isinstance(one, str)}
 
 
 def mapping(value: object) -> Mapping[str, Any]:

@@ -26,16 +26,22 @@ class NewRun:
         run_id: Chosen by the caller (a UUID); KFP takes it over.
         experiment_id: Empty: Kubeflow's default experiment.
         pipeline_version_id: Empty: the pipeline's newest version, as Kubeflow sees it.
+        pipeline_spec: A compiled pipeline that is sent along, in place of a pipeline's id; None: by id.
         parameters: JSON values of the types the pipeline declares.
+        pipeline_root: Where artifacts go; empty: as the pipeline or the installation says.
+        service_account: Of the pods; empty: the installation's own.
     """
 
     run_id: str
     display_name: str
     description: str = ""
     experiment_id: str = ""
-    pipeline_id: str
+    pipeline_id: str = ""
     pipeline_version_id: str = ""
+    pipeline_spec: Mapping[str, object] | None = None
     parameters: Mapping[str, object]
+    pipeline_root: str = ""
+    service_account: str = ""
 
     def to_json(self) -> dict[str, object]:
         """The body of KFP's create call."""
@@ -45,12 +51,17 @@ class NewRun:
             "display_name": self.display_name,
             "description": self.description,
             "experiment_id": self.experiment_id,
+            "service_account": self.service_account,
         }
-        return {
-            **{key: text for key, text in texts.items() if text},
-            "pipeline_version_reference": {key: text for key, text in reference.items() if text},
-            "runtime_config": {"parameters": dict(self.parameters)},
-        }
+        source: dict[str, object] = (
+            {"pipeline_version_reference": {key: text for key, text in reference.items() if text}}
+            if self.pipeline_spec is None
+            else {"pipeline_spec": dict(self.pipeline_spec)}
+        )
+        config: dict[str, object] = {"parameters": dict(self.parameters)}
+        if self.pipeline_root:
+            config["pipeline_root"] = self.pipeline_root
+        return {**{key: text for key, text in texts.items() if text}, **source, "runtime_config": config}
 
 
 class Runs:

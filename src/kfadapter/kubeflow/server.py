@@ -44,9 +44,14 @@ class ServerInfo:
         return self.release is None or self.release >= CASCADE_SINCE
 
     @property
+    def is_embedded(self) -> bool:
+        """True for the embedded engine."""
+        return self.commit.startswith(EMBEDDED_ENGINE)
+
+    @property
     def has_native_tasks(self) -> bool:
         """True when `runs/{id}/tasks` tells a run's tasks with their values: KFP 3.0, and the embedded engine."""
-        return self.commit.startswith(EMBEDDED_ENGINE) or (self.release or (0,)) >= NATIVE_TASKS_SINCE
+        return self.is_embedded or (self.release or (0,)) >= NATIVE_TASKS_SINCE
 
 
 class Server:
@@ -66,6 +71,24 @@ class Server:
             info = _info(await self._connection.get("/healthz", deadline=deadline))
             self._known = (self._clock.now(), info)
             return info
+
+    async def look(self, *, within_seconds: float) -> ServerInfo:
+        """Ask now, whatever is remembered.
+
+        Args:
+            within_seconds: When to give up.
+
+        Raises:
+            KubeflowError: No sign of life within that time.
+        """
+        info = _info(await self._connection.get("/healthz", deadline=Deadline.after(within_seconds)))
+        self._known = (self._clock.now(), info)
+        return info
+
+    @property
+    def last_seen(self) -> ServerInfo | None:
+        """What it said last, however long ago; None when it never answered."""
+        return self._known[1] if self._known is not None else None
 
     async def ping(self) -> None:
         """Ask for a sign of life; raises what went wrong."""

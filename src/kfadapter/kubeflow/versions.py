@@ -10,14 +10,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from kfadapter.errors import KubeflowConflict, KubeflowMalformed, KubeflowNotFound, NameNotFound
+from kfadapter.errors import (
+    KubeflowConflict,
+    KubeflowInvalid,
+    KubeflowMalformed,
+    KubeflowNotFound,
+    NameNotFound,
+    Unavailable,
+)
 from kfadapter.kubeflow.backoff import Deadline
 from kfadapter.kubeflow.calls import resource_path
+from kfadapter.kubeflow.changes import NO_SUCH_METHOD, changes, patched, tags_text
 from kfadapter.kubeflow.connection import Connection
 from kfadapter.kubeflow.filters import Filter
 from kfadapter.kubeflow.lists import Listing
 from kfadapter.kubeflow.naming import check_name, shown_as
-from kfadapter.kubeflow.paging import PAGE_SIZE
+from kfadapter.kubeflow.paging import PAGE_SIZE, every_item
 from kfadapter.kubeflow.resources import Page, Pipeline, PipelineVersion
 
 KIND = "pipeline version"
@@ -91,20 +99,44 @@ class Versions:
             NameNotFound: The pipeline has no version.
             KubeflowNotFound: There is no such pipeline.
         """
-        deadline = self._connection.deadline()
-        newest = await self._lists.all(
-            _collection(pipeline_id),
-            sort_by="created_at desc",
-            page_size=NEWEST_PAGE_SIZE,
-            enough=_spans_two_seconds,
-            deadline=deadline,
-        )
-        if not newest:
+        newest, _ = await self.newest(pipeline_id)
+        if newest is None:
             raise NameNotFound(KIND, "latest")
+        return newest
+
+    async def newest(self, pipeline_id: str, *, pipeline_name: str = "") -> tuple[PipelineVersion | None, int]:
+        """The newest version, as `latest`, and how many there are. Usually one call.
+
+        Args:
+            pipeline_id: The pipeline.
+            pipeline_name: Its display name, if the caller knows it: saves a call when versions share a second.
+
+        Raises:
+            KubeflowNotFound: There is no such pipeline.
+        """
+        deadline = self._connection.deadline()
+        total = 0
+
+        async def fetch(token: str) -> Page[PipelineVersion]:
+            nonlocal total
+            page = await self._lists.page(
+                _collection(pipeline_id),
+                page_token=token,
+                page_size=NEWEST_PAGE_SIZE,
+                sort_by="created_at desc",
+                deadline=deadline,
+            )
+            total = max(total, page.total_size or 0)
+            return page
+
+        newest = await every_item(fetch, lambda version: version.pipeline_version_id, enough=_spans_two_seconds)
+        if not newest:
+            return None, 0
         equals = [version for version in newest if version.created_at == newest[0].created_at]
         if len(equals) == 1:
-            return equals[0]
-        return max(equals, key=rank(await self._pipeline_name(pipeline_id, deadline)))
+            return equals[0], max(total, 1)
+        name = pipeline_name or await self._pipeline_name(pipeline_id, deadline)
+        return max(equals, key=rank(name)), max(total, len(equals))
 
     async def find(self, pipeline_id: str, name: str) -> PipelineVersion:
         """The version that is shown under this name, or else has it as its unique name.
@@ -136,6 +168,22 @@ class Versions:
             raise KubeflowNotFound(f"PipelineVersion {version_id} not found in pipeline {pipeline_id}")
         return version
 
+    async def preflight(self, pipeline_id: str, version_id: str) -> builtins.list[Mapping[str, Any]]:
+        """What the embedded engine would say if a run were started: an extension of KFP's API.
+
+        Raises:
+            Unavailable: The server has no such call.
+            KubeflowNotFound: There is no such version.
+        """
+        try:
+            document = await self._connection.get(f"{_member(pipeline_id, version_id)}:preflight")
+        except (KubeflowMalformed, KubeflowInvalid) as exc:
+            if exc.status not in NO_SUCH_METHOD:
+                raise
+            raise Unavailable("preflight", "This Kubeflow cannot be asked what it could not honour.") from exc
+        findings = document.get("findings")
+        return [one for one in findings if isinstance(one, dict)] if isinstance(findings, builtins.list) else []
+
     async def spec(self, pipeline_id: str, version_id: str) -> Mapping[str, Any]:
         """A version's compiled pipeline. It never changes, so the ones used last are kept.
 
@@ -155,8 +203,25 @@ class Versions:
             self._specs.popitem(last=False)
         return spec
 
+    async def update(
+        self, pipeline_id: str, version_id: str, *, display_name: str = "", tags: Mapping[str, str] | None = None
+    ) -> PipelineVersion:
+        """Change what can be changed of a version; as `Pipelines.update`.
+
+        The caller has made sure that the version belongs to the pipeline: KFP does not look.
+        """
+        path = _member(pipeline_id, version_id)
+        return PipelineVersion.from_json(await patched(self._connection, path, changes(display_name, tags)))
+
     async def upload(
-        self, pipeline_id: str, name: str, package_file_name: str, content: bytes, description: str = ""
+        self,
+        pipeline_id: str,
+        name: str,
+        package_file_name: str,
+        content: bytes,
+        description: str = "",
+        *,
+        tags: Mapping[str, str] | None = None,
     ) -> PipelineVersion:
         """Upload a package as a further version; see `Pipelines.upload`.
 
@@ -164,7 +229,7 @@ class Versions:
             KubeflowConflict: The pipeline has a version of that name.
             KubeflowInvalid: Kubeflow refuses the package, or does not know the pipeline (it answers 400 then).
         """
-        query = {"name": name, "pipelineid": pipeline_id, "description": description}
+        query = {"name": name, "pipelineid": pipeline_id, "description": description, "tags": tags_text(tags)}
         try:
             document = await self._connection.upload("/pipelines/upload_version", query, package_file_name, content)
         except KubeflowConflict as exc:

@@ -95,6 +95,16 @@ class Artifact:
     is_list: bool = False
     description: str = ""
 
+    def to_json(self) -> dict[str, JSON]:
+        """As the adapter's answers show it."""
+        return {
+            "name": self.name,
+            "type": self.type,
+            "required": self.required,
+            "is_list": self.is_list,
+            "description": self.description,
+        }
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outputs:
@@ -158,8 +168,8 @@ def _read(pipeline: Mapping[str, Any], platform: Mapping[str, Any] | None) -> Pi
         description=_text(info, "description"),
         schema_version=_text(pipeline, "schemaVersion"),
         sdk_version=_text(pipeline, "sdkVersion"),
-        parameters=tuple(_parameters(inputs, "root.inputDefinitions")),
-        artifacts=tuple(_artifacts(inputs, "root.inputDefinitions", are_inputs=True)),
+        parameters=read_parameters(inputs, "root.inputDefinitions", are_inputs=True),
+        artifacts=read_artifacts(inputs, "root.inputDefinitions", are_inputs=True),
         outputs=_outputs(outputs),
         document=pipeline,
         platform=platform,
@@ -212,6 +222,24 @@ def _definitions(mapping: Mapping[str, Any], kind: str, path: str) -> Iterator[t
         if not isinstance(definition, Mapping):
             raise PackageError("is not an object", path=f"{path}.{kind}.{name}")
         yield name, definition
+
+
+def read_parameters(definitions: Mapping[str, Any], path: str, *, are_inputs: bool) -> tuple[Parameter, ...]:
+    """The parameters of `inputDefinitions` or `outputDefinitions`.
+
+    Raises:
+        PackageError: A field has the wrong shape; names its path.
+    """
+    return tuple(_parameters(definitions, path)) if are_inputs else tuple(_output_parameters(definitions, path))
+
+
+def read_artifacts(definitions: Mapping[str, Any], path: str, *, are_inputs: bool) -> tuple[Artifact, ...]:
+    """The artifacts of `inputDefinitions` or `outputDefinitions`.
+
+    Raises:
+        PackageError: A field has the wrong shape; names its path.
+    """
+    return tuple(_artifacts(definitions, path, are_inputs=are_inputs))
 
 
 def _parameters(inputs: Mapping[str, Any], path: str) -> Iterator[Parameter]:
@@ -267,16 +295,20 @@ def _artifacts(mapping: Mapping[str, Any], path: str, *, are_inputs: bool) -> It
 
 def _outputs(outputs: Mapping[str, Any]) -> Outputs:
     path = "root.outputDefinitions"
-    parameters = tuple(
-        Parameter(
+    return Outputs(
+        parameters=read_parameters(outputs, path, are_inputs=False),
+        artifacts=read_artifacts(outputs, path, are_inputs=False),
+    )
+
+
+def _output_parameters(outputs: Mapping[str, Any], path: str) -> Iterator[Parameter]:
+    for name, definition in _definitions(outputs, "parameters", path):
+        yield Parameter(
             name=name,
             type=_parameter_type(definition),
             required=False,
             description=_text(definition, "description"),
         )
-        for name, definition in _definitions(outputs, "parameters", path)
-    )
-    return Outputs(parameters=parameters, artifacts=tuple(_artifacts(outputs, path, are_inputs=False)))
 
 
 def typed(value: JSON, kind: ParameterType) -> JSON:

@@ -15,6 +15,7 @@ from kfadapter.api.requests import page_request, read_form
 from kfadapter.api.trainingmanager.operation import Operation, about
 from kfadapter.api.trainingmanager.pages import page_headers
 from kfadapter.errors import NameNotFound
+from kfadapter.kubeflow.publishing import Upload
 from kfadapter.kubeflow.resources import Pipeline, PipelineVersion
 from kfadapter.pipelines.package import PackageLimits, PipelinePackage, open_package
 from kfadapter.pipelines.spec import Parameter, read_spec
@@ -29,6 +30,7 @@ class PipelineRoutes:
     def __init__(self, service: Service) -> None:
         self._kubeflow = service.kubeflow
         self._publisher = service.publisher
+        self._catalog = service.catalog
         self._upload_limit_bytes = service.settings.upload_limit_bytes
         self._timeout_seconds = service.settings.request_timeout_seconds
         self._opening = asyncio.Semaphore(2)
@@ -71,6 +73,7 @@ class PipelineRoutes:
         """Remove a pipeline with its versions; repeating finishes what was interrupted."""
         pipeline_id = request.path_params["pipeline_id"]
         await self._kubeflow.pipelines.delete(pipeline_id)
+        self._catalog.deleted(pipeline_id)
         return json_answer({"id": pipeline_id, "status": "Deleted"})
 
     async def list_versions(self, request: Request) -> Response:
@@ -97,7 +100,8 @@ class PipelineRoutes:
         content, description = await self._uploaded(request)
         async with asyncio.timeout(self._timeout_seconds):
             package = await self._opened(content)
-            published = await self._publisher.publish(name, package, description=description)
+            published = await self._publisher.publish(name, Upload(package=package, description=description))
+        self._catalog.changed(published.pipeline.pipeline_id)
         return json_answer(
             {
                 "id": published.pipeline.pipeline_id,

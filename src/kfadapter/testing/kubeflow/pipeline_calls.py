@@ -24,6 +24,8 @@ LONGEST_VERSION_NAME = 127
 LONGEST_NAMESPACE = 63
 UPLOAD_LIMIT_BYTES = 32 * 1024 * 1024
 FIELDS = frozenset({"name", "display_name", "description", "namespace", "tags", "pipeline_id", "created_at"})
+VERSION_FIELDS = (FIELDS - {"namespace"}) | {"pipeline_version_id", "code_source_url", "pipeline_spec", "package_url"}
+MOST_TAGS = 20
 
 
 class PipelineCalls(Calls):
@@ -40,11 +42,35 @@ class PipelineCalls(Calls):
             ("POST", "/pipelines", self.create),
             ("GET", f"/pipelines/names/{name}", self.by_name),
             ("GET", "/pipelines/([^/]*)", self.get),
+            *([] if self.wire.is_old else self._newer_routes(one)),
             ("DELETE", f"/pipelines/{one}", self.delete),
             ("GET", f"/pipelines/{one}/versions", self.list_versions),
             ("GET", f"/pipelines/{one}/versions/{one}", self.get_version),
             ("DELETE", f"/pipelines/{one}/versions/{one}", self.delete_version),
         ]
+
+    def _newer_routes(self, one: str) -> Routes:
+        return [
+            ("PATCH", f"/pipelines/{one}", self.update),
+            ("PATCH", f"/pipelines/{one}/versions/{one}", self.update_version),
+        ]
+
+    def update(self, asked: Asked) -> Reply:
+        context = f"Failed to update pipeline {asked.ids[0]}. Check error stack"
+        body = self.body(asked, FIELDS)
+        pipeline = self._pipeline(asked.ids[0], context)
+        _change(pipeline, body, context)
+        return self.json(pipeline_json(pipeline, self.wire))
+
+    def update_version(self, asked: Asked) -> Reply:
+        """KFP does not look at the pipeline's id in the path."""
+        context = f"Failed to update pipeline version {asked.ids[1]}. Check error stack"
+        body = self.body(asked, VERSION_FIELDS)
+        if asked.ids[1] not in self.world.versions:
+            raise not_found(context, f"PipelineVersion {asked.ids[1]}")
+        version = self.world.versions[asked.ids[1]]
+        _change(version, body, context)
+        return self.json(version_json(version, self.wire))
 
     def list_pipelines(self, asked: Asked) -> Reply:
         return self.page(asked, PIPELINES, list(self.world.pipelines.values()), "pipelines", pipeline_json)
@@ -212,3 +238,13 @@ def _package(asked: Asked, no_file: str, unreadable: str) -> tuple[str, bytes]:
     if len(content) > UPLOAD_LIMIT_BYTES:
         raise UploadError(400, unreadable, cause="Invalid input error: File size too large", as_text=True)
     return file_name, unpacked(file_name, content, unreadable)
+
+
+def _change(row: FakePipeline | FakeVersion, body: dict[str, Any], context: str) -> None:
+    """Display name and tags; whatever else is sent is passed over."""
+    tags = body.get("tags")
+    if tags is not None:
+        if len(tags) > MOST_TAGS:
+            raise invalid(context, f"number of tags ({len(tags)}) exceeds maximum of {MOST_TAGS} per entity")
+        row.tags = dict(tags)
+    row.display_name = str(body.get("display_name") or row.display_name)

@@ -1,0 +1,207 @@
+"""Pipelines and their versions as people ask for them: by any of their names, with what the newest version says.
+
+KFP has no call that tells the versions of several pipelines, so a page of pipelines with them costs one call a
+pipeline, a bounded number at a time. What it found is remembered for some seconds for the next page of this kind.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from uuid import UUID
+
+from kfadapter.clock import Clock
+from kfadapter.errors import KubeflowNotFound, NameNotFound
+from kfadapter.kubeflow.client import Kubeflow
+from kfadapter.kubeflow.contents import Contents, VersionContent
+from kfadapter.kubeflow.paging import PAGE_SIZE
+from kfadapter.kubeflow.resources import Page, Pipeline, PipelineVersion
+from kfadapter.recent import Recent
+
+LATEST = "latest"
+AT_ONCE = 16
+# A page of pipelines may be behind other writers by so much; this process's own writes show at once.
+KEEP_NEWEST_SECONDS = 5.0
+# A name that only stands inside a specification is looked for in so many of the newest pipelines.
+SEARCHED_PIPELINES = 500
+
+
+class MatchedBy(StrEnum):
+    """Which of a pipeline's names it was found by."""
+
+    DISPLAY_NAME = "display_name"  # what people see
+    NAME = "name"  # Kubeflow's unique name
+    SPEC_NAME = "spec_name"  # `pipelineInfo.name` of the newest version
+
+
+@dataclass(frozen=True, kw_only=True)
+class Newest:
+    """The newest version of a pipeline.
+
+    Attributes:
+        version: None when the pipeline has none.
+        content: What it says.
+        count: How many versions there are.
+    """
+
+    version: PipelineVersion | None
+    content: VersionContent | None
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CataloguedPipeline:
+    """A pipeline, and its newest version."""
+
+    pipeline: Pipeline
+    newest: Newest
+
+
+class Catalog:
+    """Looks pipelines and versions up."""
+
+    def __init__(self, kubeflow: Kubeflow, contents: Contents, clock: Clock) -> None:
+        self._kubeflow = kubeflow
+        self._contents = contents
+        self._newest: Recent[tuple[PipelineVersion | None, int]] = Recent(
+            clock, keep_seconds=KEEP_NEWEST_SECONDS, entries=4096
+        )
+        self._slots = asyncio.Semaphore(AT_ONCE)
+
+    async def pipeline(self, pipeline_id: str) -> CataloguedPipeline:
+        """The pipeline with this id, as it is now.
+
+        Raises:
+            KubeflowNotFound: There is none.
+        """
+        pipeline, newest = await asyncio.gather(
+            self._kubeflow.pipelines.get(pipeline_id), self._read_newest(pipeline_id)
+        )
+        return CataloguedPipeline(pipeline=pipeline, newest=newest)
+
+    async def named(self, name: str) -> tuple[CataloguedPipeline, MatchedBy]:
+        """The pipeline with this name: the one shown so, else the one with this unique name, else the one whose newest
+        version calls itself so.
+
+        Raises:
+            NameNotFound: There is none, or there are several (`matches`).
+        """
+        try:
+            pipeline = await self._kubeflow.pipelines.find(name)
+        except NameNotFound as exc:
+            if exc.matches:
+                raise
+            return await self._named_inside(name), MatchedBy.SPEC_NAME
+        matched = MatchedBy.DISPLAY_NAME if pipeline.display_name == name else MatchedBy.NAME
+        newest = await self._read_newest(pipeline.pipeline_id, pipeline_name=pipeline.display_name)
+        return CataloguedPipeline(pipeline=pipeline, newest=newest), matched
+
+    async def with_newest(self, pipelines: Sequence[Pipeline]) -> list[CataloguedPipeline]:
+        """These pipelines with their newest versions, at most some seconds old."""
+        newest = await asyncio.gather(*map(self._recent_newest, pipelines))
+        return [CataloguedPipeline(pipeline=one, newest=its) for one, its in zip(pipelines, newest, strict=True)]
+
+    async def version(self, pipeline_id: str, wanted: str) -> PipelineVersion:
+        """The version that is meant by an id, a name, or `latest`, as it is now.
+
+        Raises:
+            KubeflowNotFound: There is no such pipeline or version.
+            NameNotFound: No version has this name, or several have.
+        """
+        if wanted == LATEST:
+            return await self._kubeflow.versions.latest(pipeline_id)
+        if not is_id(wanted):
+            return await self._kubeflow.versions.find(pipeline_id, wanted)
+        try:
+            return await self._kubeflow.versions.get(pipeline_id, wanted)
+        except KubeflowNotFound as not_found:
+            try:
+                return await self._kubeflow.versions.find(pipeline_id, wanted)
+            except (NameNotFound, KubeflowNotFound):
+                raise not_found from None
+
+    async def content(self, pipeline_id: str, wanted: str) -> VersionContent:
+        """What the version says that is meant by an id, a name, or `latest`; raises as `version`.
+
+        By its id a version that is kept is answered without asking Kubeflow.
+        """
+        if is_id(wanted) and self._contents.kept(wanted) is not None:
+            return await self._contents.get(pipeline_id, wanted)
+        return await self._contents.of(await self.version(pipeline_id, wanted))
+
+    async def content_of(self, version: PipelineVersion) -> VersionContent:
+        """What a version says that has just been read."""
+        return await self._contents.of(version)
+
+    async def page_of_versions(self, page: Page[PipelineVersion]) -> list[tuple[PipelineVersion, VersionContent]]:
+        """The versions of a page with what they say."""
+        contents = await asyncio.gather(*map(self._contents.of, page.items))
+        return list(zip(page.items, contents, strict=True))
+
+    def changed(self, pipeline_id: str) -> None:
+        """This process has added, changed or removed a version."""
+        self._newest.forget(pipeline_id)
+
+    def deleted(self, pipeline_id: str, version_id: str = "") -> None:
+        """This process has deleted a version, or the pipeline with all of them."""
+        self._newest.forget(pipeline_id)
+        if version_id:
+            self._contents.forget(version_id)
+        else:
+            self._contents.forget_pipeline(pipeline_id)
+
+    async def _read_newest(self, pipeline_id: str, *, pipeline_name: str = "") -> Newest:
+        version, count = await self._kubeflow.versions.newest(pipeline_id, pipeline_name=pipeline_name)
+        if version is None:
+            self._newest.put((None, count), pipeline_id)
+            return Newest(version=None, content=None, count=count)
+        content = await self._contents.of(version)
+        self._newest.put((replace(version, pipeline_spec=None), count), pipeline_id)
+        return Newest(version=version, content=content, count=count)
+
+    async def _recent_newest(self, pipeline: Pipeline) -> Newest:
+        known = self._newest.get(pipeline.pipeline_id)
+        if known is not None:
+            version, count = known
+            content = self._contents.kept(version.pipeline_version_id) if version is not None else None
+            if version is None or content is not None:
+                return Newest(version=version, content=content, count=count)
+        async with self._slots:
+            try:
+                return await self._read_newest(pipeline.pipeline_id, pipeline_name=pipeline.display_name)
+            except KubeflowNotFound:
+                return Newest(version=None, content=None, count=0)  # deleted since the page was read
+
+    async def _named_inside(self, name: str) -> CataloguedPipeline:
+        pages = await self._newest_pipelines()
+        found = [
+            one
+            for one in await self.with_newest(pages)
+            if one.newest.content is not None
+            and one.newest.content.parsed is not None
+            and one.newest.content.parsed.name == name
+        ]
+        if len(found) != 1:
+            raise NameNotFound("pipeline", name, matches=len(found))
+        return found[0]
+
+    async def _newest_pipelines(self) -> list[Pipeline]:
+        found: list[Pipeline] = []
+        token = ""
+        while len(found) < SEARCHED_PIPELINES:
+            page = await self._kubeflow.pipelines.list(
+                page_token=token, page_size=PAGE_SIZE, sort_by="" if token else "created_at desc"
+            )
+            found += page.items
+            token = page.next_page_token
+            if not token:
+                break
+        return found[:SEARCHED_PIPELINES]
+
+
+def is_id(text: str) -> bool:
+    """Whether this is written like an id of Kubeflow (a UUID)."""
+    try:
+        return str(UUID(text)) == text.lower()
+    except ValueError:
+        return False

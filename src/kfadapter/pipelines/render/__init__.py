@@ -1,0 +1,1 @@
+"""Pictures of a pipeline's graph: Mermaid, DOT and SVG, drawn here; no program is called."""
