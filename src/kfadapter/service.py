@@ -18,6 +18,7 @@ from kfadapter.kubeflow.contents import Contents
 from kfadapter.kubeflow.names import PipelineNames
 from kfadapter.kubeflow.publishing import Publisher
 from kfadapter.lock import exclusive
+from kfadapter.runs.room import RunsPace, RunsRoom, furnish
 from kfadapter.settings import Settings, installer_environment, passed_environment
 from kfadapter.training.execution import Executor
 from kfadapter.training.jobs import TrainingJobs
@@ -31,6 +32,8 @@ from kfadapter.training.watcher import Watcher
 
 # Of the time an answer may take, what a launch may use before the caller is told that its outcome is not known yet.
 ANSWER_SHARE = 0.8
+# What the index of runs calls the embedded engine: its port changes.
+EMBEDDED = "embedded"
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +53,7 @@ class Service:
     launcher: Launcher
     executor: Executor
     jobs: TrainingJobs
+    runs: RunsRoom
     loops: "Loops"
 
 
@@ -131,7 +135,9 @@ def _assembled(
     settings: Settings, clock: Clock, kubeflow: Kubeflow, database: Transactions, ledger: Ledger, loops: "Loops"
 ) -> Service:
     answer_seconds = settings.request_timeout_seconds * ANSWER_SHARE
-    launcher = Launcher(kubeflow.runs, ledger, clock, answer_seconds=answer_seconds)
+    catalog = Catalog(kubeflow, Contents(kubeflow.versions), clock)
+    runs = furnish(kubeflow, database, catalog, clock, _runs_pace(settings, answer_seconds))
+    launcher = Launcher(runs.seen, ledger, clock, answer_seconds=answer_seconds)
     return Service(
         settings=settings,
         clock=clock,
@@ -139,12 +145,22 @@ def _assembled(
         pipeline_names=PipelineNames(kubeflow, clock),
         publisher=Publisher(kubeflow),
         database=database,
-        catalog=Catalog(kubeflow, Contents(kubeflow.versions), clock),
+        catalog=catalog,
         ledger=ledger,
         launcher=launcher,
         executor=Executor(kubeflow, Resolver(kubeflow, clock), launcher),
         jobs=TrainingJobs(kubeflow.runs, ledger, clock),
+        runs=runs,
         loops=loops,
+    )
+
+
+def _runs_pace(settings: Settings, answer_seconds: float) -> RunsPace:
+    return RunsPace(
+        source=settings.kubeflow_base_url or EMBEDDED,
+        poll_seconds=settings.poll_seconds,
+        answer_seconds=answer_seconds,
+        lookup_seconds=settings.launch_lookup_seconds,
     )
 
 
@@ -178,7 +194,7 @@ async def _running(service: Service) -> AsyncIterator[None]:
     """The loops, from the recovery of what an earlier process left open to their end."""
     settings, ledger, clock, loops = service.settings, service.ledger, service.clock, service.loops
     watcher = Watcher(
-        service.kubeflow.runs,
+        service.runs.seen,
         ledger,
         clock,
         poll_seconds=settings.poll_seconds,
@@ -187,8 +203,11 @@ async def _running(service: Service) -> AsyncIterator[None]:
     )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(loops.stop)
+        stack.push_async_callback(service.runs.starter.close)
         loops.start("launcher", service.launcher.run())
         loops.start("watcher", watcher.run())
+        loops.start("run-index", service.runs.indexer.run())
+        loops.start("run-starts", service.runs.settler.run())
         if (url := settings.training_manager_base_url) is not None:
             training_manager = TrainingManager(url, settings.notify_timeout_seconds)
             await stack.enter_async_context(training_manager)

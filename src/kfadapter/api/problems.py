@@ -28,6 +28,8 @@ from kfadapter.errors import (
     NameNotFound,
     PackageError,
     PackageTooLarge,
+    QueryRefused,
+    StartConflict,
     Unavailable,
 )
 
@@ -35,6 +37,8 @@ PROBLEM_BASE = "urn:kfadapter:problem:"
 
 STATUSES: Mapping[type[BaseException], int] = {
     BadPageToken: 400,
+    QueryRefused: 400,
+    StartConflict: 409,
     NameNotFound: 400,
     ArgumentsError: 400,
     BadFilter: 400,
@@ -59,6 +63,8 @@ STATUSES: Mapping[type[BaseException], int] = {
 
 TYPES: Mapping[type[BaseException], str] = {
     BadPageToken: "bad-page-token",
+    QueryRefused: "bad-query",
+    StartConflict: "idempotency-key-taken",
     NameNotFound: "name-not-found",
     ArgumentsError: "arguments-do-not-fit",
     BadFilter: "bad-filter",
@@ -105,6 +111,8 @@ def _v1_status(error: BaseException) -> int:
     """Names are part of addresses under /v1, where the Training Manager's routes blame the caller as upstream did."""
     if isinstance(error, NameNotFound):
         return 409 if error.matches else 404
+    if isinstance(error, StartConflict):
+        return 422 if error.is_other_request else 409
     return status_of(error)
 
 
@@ -159,6 +167,8 @@ def _items(error: BaseException) -> list[dict[str, object]] | None:
             {"pointer": f"/arguments/{_escaped(one.name)}", "kind": one.kind, "detail": one.message}
             for one in error.problems
         ]
+    if isinstance(error, QueryRefused):
+        return [{"pointer": f"/{error.where}", "detail": error.reason}]
     if isinstance(error, BadFilter):
         return [{"pointer": "/query/filter", "detail": error.reason}]
     if isinstance(error, PackageError) and error.path:

@@ -65,11 +65,6 @@ class RunIndex:
         """Runs by their ids, as far as the index has them."""
         return {row.run_id: row for row in await self._database.read(index_pages.rows_of, run_ids)}
 
-    async def find(self, name_or_prefix: str, limit: int = 10) -> list[str]:
-        """The ids of the runs with this name, or else of those whose id begins so."""
-        named = await self._database.read(index_pages.ids_of_name, name_or_prefix, limit)
-        return named or await self._database.read(index_pages.ids_that_begin, name_or_prefix.lower(), limit)
-
     async def progress(self) -> Progress:
         """How far the index is."""
         return await self._database.read(index_progress.progress)
@@ -119,7 +114,7 @@ class RunIndex:
 
     async def advance(self, **values: object) -> None:
         """Write down how far the index is; raises LeaseLost when another process fills it."""
-        await self._database.note(index_progress.advance, self.claimant, **values)
+        await self._database.note(index_progress.advance, self.claimant, values)
 
     async def release(self) -> None:
         """Let another process fill it at once."""

@@ -45,7 +45,9 @@ def _events(change: Change, row: IndexedRun, now: datetime) -> list[NewEvent]:
     if run.has_ended:
         data = {"name": run.display_name, "error": run.error_message[:REASON_LIMIT]}
         at = run.finished_at or now
-        told.append(NewEvent(type=EventType.RUN_FINISHED, subject=run.run_id, at=at, key=run.run_id, data=data, **facts))
+        told.append(
+            NewEvent(type=EventType.RUN_FINISHED, subject=run.run_id, at=at, key=run.run_id, data=data, **facts)
+        )
     return told
 
 

@@ -1,6 +1,7 @@
 """Pages of the index: first the ids, found in an index alone, then the rows of the page with the names of things."""
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -38,6 +39,7 @@ THINGS: Mapping[str, tuple[ColumnElement[Any], str]] = {
 # More runs than this with a label, and the page is looked for among all runs; fewer, among those.
 FEW_LABELLED = 2000
 ESCAPE = "\\"
+LAST_CHARACTER = "\uffff"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,18 +100,6 @@ def rows_of(connection: Connection, run_ids: Sequence[str]) -> list[IndexedRun]:
     return [_indexed(found[one], names, labels.get(one, {})) for one in run_ids if one in found]
 
 
-def ids_of_name(connection: Connection, name: str, limit: int) -> list[str]:
-    """The runs with exactly this name, the newest first."""
-    query = select(RUNS.run_id).where(RUNS.name == name).order_by(RUNS.created_at.desc()).limit(limit)
-    return list(connection.execute(query).scalars())
-
-
-def ids_that_begin(connection: Connection, prefix: str, limit: int) -> list[str]:
-    """The runs whose id begins so."""
-    query = select(RUNS.run_id).where(RUNS.run_id >= prefix, RUNS.run_id < prefix + "\uffff").limit(limit)
-    return list(connection.execute(query).scalars())
-
-
 def _conditions(connection: Connection, query: RunQuery) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     # The list's own order, newest first, is that of the indexes that begin with a filtered column. Any other order, and
@@ -128,6 +118,10 @@ def _conditions(connection: Connection, query: RunQuery) -> list[ColumnElement[b
     ):
         if value is not None:
             conditions.append(column == value)
+    if query.name is not None:
+        conditions.append(RUNS.name == query.name)
+    if query.id_prefix is not None:
+        conditions.append(and_(RUNS.run_id >= query.id_prefix, RUNS.run_id < query.id_prefix + LAST_CHARACTER))
     if query.states:
         conditions.append(_is_any(RUNS.state, query.states, is_led=is_led or query.sort_by == "state"))
     if query.archived is not None:
@@ -171,24 +165,21 @@ def case_of_archived() -> ColumnElement[Any]:
     return case((RUNS.is_archived.is_(True), "ARCHIVED"), else_="AVAILABLE")
 
 
+COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "EQUALS": operator.eq,
+    "NOT_EQUALS": operator.ne,
+    "IN": lambda column, values: column.in_(values),
+    "IS_SUBSTRING": lambda column, text: _contains(func.lower(column), str(text).lower()),
+    "GREATER_THAN": operator.gt,
+    "GREATER_THAN_EQUALS": operator.ge,
+    "LESS_THAN": operator.lt,
+    "LESS_THAN_EQUALS": operator.le,
+}
+
+
 def _compared(column: ColumnElement[Any], one: Predicate) -> ColumnElement[bool]:
-    value = one.value
-    match one.operation:
-        case "EQUALS":
-            return column == value
-        case "NOT_EQUALS":
-            return column != value
-        case "IN":
-            return column.in_(value)
-        case "IS_SUBSTRING":
-            return _contains(func.lower(column), str(value).lower())
-        case "GREATER_THAN":
-            return column > value
-        case "GREATER_THAN_EQUALS":
-            return column >= value
-        case "LESS_THAN":
-            return column < value
-    return column <= value
+    condition: ColumnElement[bool] = COMPARISONS[one.operation](column, one.value)
+    return condition
 
 
 def _label_predicate(one: Predicate) -> ColumnElement[bool]:
@@ -201,7 +192,7 @@ def _label_predicate(one: Predicate) -> ColumnElement[bool]:
 
 def _has_label(connection: Connection, key: str, value: str | None) -> ColumnElement[bool]:
     labels = run_labels.c
-    matching = and_(labels.key == key, True if value is None else labels.value == value)
+    matching = labels.key == key if value is None else and_(labels.key == key, labels.value == value)
     some = select(labels.run_id).where(matching).limit(FEW_LABELLED + 1).subquery()
     if connection.execute(select(func.count()).select_from(some)).scalar_one() <= FEW_LABELLED:
         return RUNS.run_id.in_(select(labels.run_id).where(matching))
@@ -218,7 +209,8 @@ def _is_any(column: ColumnElement[Any], values: Sequence[Any], *, is_led: bool) 
     if not values:
         return false()
     if len(values) == 1 and is_led:
-        return column == values[0]
+        condition: ColumnElement[bool] = column == values[0]
+        return condition
     unindexed = column + 0 if isinstance(column.type, Integer) else column.concat("")
     return unindexed.in_(values)
 

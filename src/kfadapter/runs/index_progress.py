@@ -1,5 +1,6 @@
 """How far the index is, and who fills it: one row, claimed with a lease. Steps inside the caller's transaction."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -61,11 +62,11 @@ def claim(connection: Connection, who: str, source: str, now: datetime, until: d
     if connection.execute(select(ROW.source).where(ROW.name == NAME)).scalar() != source:
         forget_everything(connection)
         fresh = dict.fromkeys(Progress.__dataclass_fields__)
-        advance(connection, who, **{**fresh, "is_complete": False, "source": source})
+        advance(connection, who, {**fresh, "is_complete": False, "source": source})
     return progress(connection)
 
 
-def advance(connection: Connection, who: str, **values: Any) -> None:
+def advance(connection: Connection, who: str, values: Mapping[str, Any]) -> None:
     """Write down how far the index is.
 
     Raises:

@@ -176,7 +176,7 @@ def _known(connection: Connection, run_ids: Sequence[str]) -> dict[str, Mapping[
     known: dict[str, Mapping[str, Any]] = {}
     for start in range(0, len(run_ids), BATCH):
         query = select(*columns).where(runs.run_id.in_(run_ids[start : start + BATCH]))
-        known.update((row["run_id"], row) for row in connection.execute(query).mappings())
+        known.update({str(row["run_id"]): dict(row) for row in connection.execute(query).mappings()})
     return known
 
 

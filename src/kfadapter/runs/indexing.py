@@ -13,7 +13,7 @@ from typing import Any, Literal
 import structlog
 
 from kfadapter.clock import Clock
-from kfadapter.errors import DatabaseError, KubeflowError, KubeflowNotFound, LeaseLost
+from kfadapter.errors import DatabaseError, KubeflowError, LeaseLost
 from kfadapter.kubeflow.client import Kubeflow
 from kfadapter.kubeflow.filters import Filter
 from kfadapter.kubeflow.resources import Page, Run
@@ -114,7 +114,8 @@ class Indexer:
         """The usual pause for each call, more beside a crowd, and longer and longer while Kubeflow is away."""
         calls = max(1, self._calls - (PAGES_AT_ONCE if "past" in self._tokens else 0))
         pause = self._call_seconds * calls * (CROWDED if self._seen.is_crowded else 1)
-        return min(pause * 2 ** min(self._failures, 6), max(LONGEST_PAUSE_SECONDS, pause))
+        longer: float = pause * 2.0 ** min(self._failures, 6)
+        return min(longer, max(LONGEST_PAUSE_SECONDS, pause))
 
     async def _safe_round(self) -> None:
         try:
@@ -144,7 +145,7 @@ class Indexer:
         """The first round ever takes the newest page of the past, which is where following begins."""
         if progress.created_mark is not None:
             return progress
-        page = await self._ask(sort_by="created_at desc")
+        page = await self._ask(sort_by="created_at desc", is_history=True)
         newest = page.items[0].created_at if page.items else None
         start = newest or FIRST_END
         await self._past_page(page, start)
@@ -187,18 +188,8 @@ class Indexer:
         self._calls += 1
         await self._index.saw(list(found.values()), asked_at=asked_at)
         gone = [run_id for run_id in run_ids if run_id not in found]
-        for run_id in [one for one in gone if not await self._is_there(one)]:
-            await self._index.removed([run_id], on_purpose=False)
-
-    async def _is_there(self, run_id: str) -> bool:
-        """A list may lag behind: only a plain no counts."""
-        try:
-            await self._kubeflow.runs.get(run_id)
-        except KubeflowNotFound:
-            return False
-        finally:
-            self._calls += 1
-        return True
+        if gone:
+            await self._index.removed(gone, on_purpose=False)
 
     # What was
 
@@ -239,16 +230,16 @@ class Indexer:
         filter = Filter.at_most("created_at", top) if top is not None and not token else None
         page = await self._ask(page_token=token, sort_by="created_at desc", filter=filter, is_history=True)
         bottom = page.items[-1].created_at if page.items and page.next_page_token else None
-        await self._remove_missing({run.run_id for run in page.items}, bottom, min(top or now, now))
+        await self._remove_missing({run.run_id for run in page.items}, bottom, top)
         if page.next_page_token:
             self._tokens["sweep"] = page.next_page_token
         else:
             self._tokens.pop("sweep", None)
         await self._index.advance(swept_back_to=bottom, swept_at=now)
 
-    async def _remove_missing(self, shown: Iterable[str], bottom: datetime | None, top: datetime) -> None:
+    async def _remove_missing(self, shown: Iterable[str], bottom: datetime | None, top: datetime | None) -> None:
         """Runs of the page's stretch of time that Kubeflow has not shown; it is asked for each of them."""
-        known = await self._index.created_between(bottom, top - OVERLAP if bottom is None else top, SUSPECTS * 4)
+        known = await self._index.created_between(bottom, top, SUSPECTS * 4)
         suspects = [run_id for run_id in known if run_id not in set(shown)][:SUSPECTS]
         if suspects:
             await self._check(suspects)

@@ -71,6 +71,7 @@ class RunQuery:
 
     Attributes:
         pipeline, version, experiment: Name or id.
+        name, id_prefix: Exactly this name; ids that begin so.
         text: Part of the name, the description or the id; letter case does not count.
         labels: `{key: value}`; None as value: any.
         archived: True: only archived ones; False: only others; None: all.
@@ -83,6 +84,8 @@ class RunQuery:
     training_job_id: str | None = None
     recurring_run_id: str | None = None
     states: tuple[str, ...] = ()
+    name: str | None = None
+    id_prefix: str | None = None
     text: str | None = None
     labels: Mapping[str, str | None] = field(default_factory=dict)
     archived: bool | None = None
