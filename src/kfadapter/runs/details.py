@@ -80,6 +80,11 @@ class RunReader:
         """The tasks of a run that has just been read."""
         return await self._kubeflow.tasks.of(run)
 
+    async def tree(self, run: Run) -> tuple[Task, ...]:
+        """The tasks of a run with the groups they are in."""
+        told, arguments = await asyncio.gather(self._kubeflow.tasks.of(run), self._arguments.of(run))
+        return with_parents(told.tasks, arguments.document)
+
     async def detail(self, run_id: str) -> RunDetail:
         """Everything about a run.
 
@@ -114,11 +119,18 @@ class RunReader:
         await self.learn_names([run.pipeline_id, run.pipeline_version_id, run.experiment_id])
         return (await self._index.rows([run.run_id])).get(run.run_id)
 
-    async def learn_names(self, ids: Sequence[str | None]) -> None:
-        """Ask for names that nobody has asked for yet, for a short time; without them there are still the ids."""
+    async def learn_names(self, ids: Sequence[str | None] | None = None) -> None:
+        """Ask for names that nobody has asked for yet, for a short time; without them there are still the ids.
+
+        Args:
+            ids: Only those of these things; None: all new ones.
+        """
         try:
             async with asyncio.timeout(NAME_SECONDS):
-                await self._names.learn_of([one for one in ids if one])
+                if ids is None:
+                    await self._names.learn_new()
+                else:
+                    await self._names.learn_of([one for one in ids if one])
         except (KubeflowError, TimeoutError):
             return
 

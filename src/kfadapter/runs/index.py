@@ -136,6 +136,10 @@ class RunIndex:
         """Those of these things that Kubeflow was never asked for."""
         return await self._database.read(index_rows.never_asked, ids)
 
+    async def nameless(self, limit: int) -> list[Unnamed]:
+        """Things that Kubeflow was never asked for."""
+        return await self._database.read(index_rows.nameless, limit)
+
     async def named(self, names: Mapping[int, str | None]) -> None:
         """Keep names; None: the thing has gone, and keeps the name it had."""
         await self._database.note(index_rows.name_things, names, self._clock.now())

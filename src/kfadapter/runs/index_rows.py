@@ -154,6 +154,14 @@ def never_asked(connection: Connection, ids: Sequence[str]) -> list[Unnamed]:
     return [Unnamed(number=row.number, kind=row.kind, id=row.id, parent_id=row.parent_id) for row in found]
 
 
+def nameless(connection: Connection, limit: int) -> list[Unnamed]:
+    """Things that nobody has asked Kubeflow for yet."""
+    names = run_names.c
+    query = select(names.number, names.kind, names.id, names.parent_id).where(names.asked_at.is_(None))
+    found = connection.execute(query.limit(limit))
+    return [Unnamed(number=row.number, kind=row.kind, id=row.id, parent_id=row.parent_id) for row in found]
+
+
 def name_things(connection: Connection, names: Mapping[int, str | None], now: datetime) -> None:
     """Keep names; a thing that has gone (None) keeps the last name it had."""
     for number, name in names.items():

@@ -7,6 +7,7 @@ before the next is asked for, so that a restart goes on where it was.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -42,6 +43,14 @@ Mark = Literal["created", "finished"]
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """Where a list goes on: KFP wants to see the filter that a page token was made with again."""
+
+    token: str = ""
+    filter: Filter | None = None
+
+
 class Indexer:
     """Fills the index.
 
@@ -70,9 +79,8 @@ class Indexer:
         self._names = ThingNames(kubeflow, index)
         self._calls = 0
         self._failures = 0
-        self._tokens: dict[str, str] = {}
+        self._places: dict[str, _Place] = {}
         self._active_after = ""
-        self._sweep_top: datetime | None = None
         self._is_claimed = False
 
     async def run(self) -> None:
@@ -102,7 +110,7 @@ class Indexer:
         await self._follow("created", progress.created_mark, asked_at)
         await self._follow("finished", progress.finished_mark, asked_at)
         await self._look_at_active()
-        if not self._tokens.keys() & {"created", "finished"}:
+        if not self._places.keys() & {"created", "finished"}:
             await self._index.advance(fresh_at=asked_at)
         if not progress.is_complete:
             await self._read_past(progress)
@@ -112,7 +120,7 @@ class Indexer:
 
     def _pause(self) -> float:
         """The usual pause for each call, more beside a crowd, and longer and longer while Kubeflow is away."""
-        calls = max(1, self._calls - (PAGES_AT_ONCE if "past" in self._tokens else 0))
+        calls = max(1, self._calls - (PAGES_AT_ONCE if "past" in self._places else 0))
         pause = self._call_seconds * calls * (CROWDED if self._seen.is_crowded else 1)
         longer: float = pause * 2.0 ** min(self._failures, 6)
         return min(longer, max(LONGEST_PAUSE_SECONDS, pause))
@@ -136,8 +144,7 @@ class Indexer:
 
     def _forget_places(self) -> None:
         """Page tokens may have led astray: begin at the marks, which are kept."""
-        self._tokens.clear()
-        self._sweep_top = None
+        self._places.clear()
 
     # What is new
 
@@ -145,10 +152,10 @@ class Indexer:
         """The first round ever takes the newest page of the past, which is where following begins."""
         if progress.created_mark is not None:
             return progress
-        page = await self._ask(sort_by="created_at desc", is_history=True)
+        page = await self._ask(_Place(), sort_by="created_at desc", is_history=True)
         newest = page.items[0].created_at if page.items else None
         start = newest or FIRST_END
-        await self._past_page(page, start)
+        await self._past_page(page, start, None)
         ends = [run.finished_at for run in page.items if run.finished_at is not None]
         marks = {"created_mark": start, "finished_mark": max(ends, default=start)}
         await self._index.advance(**marks)
@@ -157,19 +164,19 @@ class Indexer:
     async def _follow(self, mark: Mark, since: datetime | None, asked_at: datetime) -> None:
         """What was created, or has ended, since the mark; a flood is read on in the next round."""
         key = f"{mark}_at"
-        token = self._tokens.pop(mark, "")
-        filter = Filter.at_least(key, max((since or FIRST_END) - OVERLAP, FIRST_END))
+        start = Filter.at_least(key, max((since or FIRST_END) - OVERLAP, FIRST_END))
+        place = self._places.pop(mark, _Place(filter=start))
         for _ in range(PAGES_AT_ONCE):
-            page = await self._ask(page_token=token, sort_by=key, filter=filter)
+            page = await self._ask(place, sort_by=key)
             times = [at for run in page.items if (at := _time(run, mark)) is not None]
             if times and (since is None or max(times) > since):
                 # A time from the future, of a node whose clock is wrong, must not blind the list.
                 since = min(max(times), max(asked_at, since or asked_at))
                 await self._index.advance(**{f"{mark}_mark": since})
-            token = page.next_page_token
-            if not token:
+            place = replace(place, token=page.next_page_token)
+            if not place.token:
                 return
-        self._tokens[mark] = token
+        self._places[mark] = place
 
     async def _look_at_active(self) -> None:
         """The states of runs under way, a batch a round, in turn."""
@@ -197,22 +204,21 @@ class Indexer:
         pages = 1 if self._seen.is_crowded else PAGES_AT_ONCE
         back_to = progress.indexed_back_to or FIRST_END
         for _ in range(pages):
-            token = self._tokens.get("past", "")
-            filter = None if token else Filter.at_most("created_at", back_to)
-            page = await self._ask(page_token=token, sort_by="created_at desc", filter=filter, is_history=True)
-            back_to = await self._past_page(page, back_to)
+            place = self._places.get("past") or _Place(filter=Filter.at_most("created_at", back_to))
+            page = await self._ask(place, sort_by="created_at desc", is_history=True)
+            back_to = await self._past_page(page, back_to, place.filter)
             if not page.next_page_token:
                 return
 
-    async def _past_page(self, page: Page[Run], back_to: datetime) -> datetime:
+    async def _past_page(self, page: Page[Run], back_to: datetime, filter: Filter | None) -> datetime:
         """Note how far back the index is after a page, the newest of the past first."""
         oldest = page.items[-1].created_at if page.items else None
         back_to = min(back_to, oldest) if oldest is not None else back_to
         if page.next_page_token:
-            self._tokens["past"] = page.next_page_token
+            self._places["past"] = _Place(token=page.next_page_token, filter=filter)
             await self._index.advance(indexed_back_to=back_to)
         else:
-            self._tokens.pop("past", None)
+            self._places.pop("past", None)
             await self._index.advance(indexed_back_to=back_to, is_complete=True)
             log.info("all runs are indexed", action="index_complete")
         return back_to
@@ -226,15 +232,13 @@ class Indexer:
         if progress.swept_at is not None and now - progress.swept_at < timedelta(seconds=pauses * self._call_seconds):
             return
         top = progress.swept_back_to
-        token = self._tokens.get("sweep", "")
-        filter = Filter.at_most("created_at", top) if top is not None and not token else None
-        page = await self._ask(page_token=token, sort_by="created_at desc", filter=filter, is_history=True)
+        first = _Place(filter=None if top is None else Filter.at_most("created_at", top))
+        place = self._places.pop("sweep", first)
+        page = await self._ask(place, sort_by="created_at desc", is_history=True)
         bottom = page.items[-1].created_at if page.items and page.next_page_token else None
         await self._remove_missing({run.run_id for run in page.items}, bottom, top)
         if page.next_page_token:
-            self._tokens["sweep"] = page.next_page_token
-        else:
-            self._tokens.pop("sweep", None)
+            self._places["sweep"] = replace(place, token=page.next_page_token)
         await self._index.advance(swept_back_to=bottom, swept_at=now)
 
     async def _remove_missing(self, shown: Iterable[str], bottom: datetime | None, top: datetime | None) -> None:
@@ -244,16 +248,9 @@ class Indexer:
         if suspects:
             await self._check(suspects)
 
-    async def _ask(
-        self,
-        *,
-        sort_by: str,
-        page_token: str = "",
-        filter: Filter | None = None,
-        is_history: bool = False,
-    ) -> Page[Run]:
+    async def _ask(self, place: _Place, *, sort_by: str, is_history: bool = False) -> Page[Run]:
         asked_at = self._clock.now()
-        page = await self._kubeflow.runs.list(page_token=page_token, sort_by=sort_by, filter=filter)
+        page = await self._kubeflow.runs.list(page_token=place.token, sort_by=sort_by, filter=place.filter)
         self._calls += 1
         await self._index.saw(page.items, asked_at=asked_at, is_history=is_history)
         return page

@@ -28,6 +28,10 @@ class ThingNames:
         """Ask for those of these things that nobody has asked for yet."""
         return await self.learn(await self._index.never_asked(ids)) if ids else 0
 
+    async def learn_new(self) -> int:
+        """Ask for those that nobody has asked for yet: a list by name must not miss what has just come up."""
+        return await self.learn(await self._index.nameless(AT_ONCE))
+
     async def learn(self, things: Sequence[Unnamed]) -> int:
         """Ask for the names of things and keep them; a bounded number of calls, which is returned.
 

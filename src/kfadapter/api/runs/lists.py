@@ -74,6 +74,8 @@ def list_router(service: Service) -> APIRouter:
             sort_by=column,
             is_descending=is_descending,
         )
+        if pipeline or version or experiment:
+            await room.reader.learn_names()
         page = await room.index.page(query, page_size=page_size, page_token=page_token)
         return json_answer(page_body(page, await named(room, page)))
 

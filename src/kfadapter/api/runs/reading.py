@@ -72,8 +72,8 @@ def reading_router(service: Service) -> APIRouter:
     @bounded.get("/{run_id}/timeline", summary="The tasks on one line of time, and what decided how long it took")
     async def read_timeline(run_id: str) -> Response:
         run = await room.reader.run(run_id)
-        told = await room.reader.tasks(run)
-        line = timeline(told.tasks, run.created_at, run.finished_at if run.has_ended else None, clock.now())
+        tasks = await room.reader.tree(run)
+        line = timeline(tasks, run.created_at, run.finished_at if run.has_ended else None, clock.now())
         return json_answer(timeline_body(run_id, run.state, line))
 
     both = APIRouter()

@@ -129,6 +129,8 @@ class World:
         self.workflows: Counter[str] = Counter()
         self.logs: dict[str, bytes] = {}
         self.artifacts: dict[tuple[str, str], bytes] = {}
+        self.pods: dict[str, Json] = {}
+        self.pod_events: dict[str, list[Json]] = {}
         self.course: Course | None = None
         self.add_experiment("Default", DEFAULT_DESCRIPTION)
 
