@@ -96,14 +96,10 @@ def pipeline_router(service: Service) -> APIRouter:
         page_size: PageSize = PAGE_SIZE,
         page_token: PageToken = "",
     ) -> Response:
+        wanted = list_filter(filter, name, text)
         server, page = await asyncio.gather(
             known_server(kubeflow),
-            kubeflow.pipelines.list(
-                page_token=page_token,
-                page_size=page_size,
-                sort_by=sort_by,
-                filter=list_filter(filter, name, text),
-            ),
+            kubeflow.pipelines.list(page_token=page_token, page_size=page_size, sort_by=sort_by, filter=wanted),
         )
         if view is View.FULL:
             items = [full_body(one, server) for one in await catalog.with_newest(page.items)]
@@ -148,16 +144,12 @@ def pipeline_router(service: Service) -> APIRouter:
         before, after = await asyncio.gather(catalog.version(pipeline_id, from_), catalog.version(pipeline_id, to))
         old, new = await asyncio.gather(catalog.content_of(before), catalog.content_of(after))
         changes = await asyncio.to_thread(diff, old.description, new.description)
-        told = changes.to_json()
         return json_answer(
             {
+                **changes.to_json(),
                 "pipeline_id": pipeline_id,
                 "from": {"pipeline_version_id": before.pipeline_version_id, "name": before.display_name},
                 "to": {"pipeline_version_id": after.pipeline_version_id, "name": after.display_name},
-                "verdict": changes.verdict.value,
-                "reasons": list(changes.reasons),
-                "counts": told["counts"],
-                "changes": {key: value for key, value in told.items() if key not in ("verdict", "reasons", "counts")},
             }
         )
 

@@ -65,6 +65,7 @@ def version_router(service: Service) -> APIRouter:
         page_token: PageToken = "",
         include_spec: IncludeSpec = False,
     ) -> Response:
+        wanted = list_filter(filter, name, text)
         server, page = await asyncio.gather(
             known_server(kubeflow),
             kubeflow.versions.list(
@@ -73,7 +74,7 @@ def version_router(service: Service) -> APIRouter:
                 page_size=page_size,
                 # A token says its order itself, and Kubeflow refuses another one beside it.
                 sort_by=sort_by or ("" if page_token else NEWEST_FIRST),
-                filter=list_filter(filter, name, text),
+                filter=wanted,
             ),
         )
         return json_answer(

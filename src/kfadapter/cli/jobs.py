@@ -8,7 +8,7 @@ from rich.console import Console
 
 from kfadapter.cli.http import Adapter, open_adapter, segment
 from kfadapter.cli.names import pipeline_name_of
-from kfadapter.cli.options import Json, Url
+from kfadapter.cli.options import ArgumentOption, Json, Url, read_argument
 from kfadapter.cli.tables import (
     heading,
     print_json,
@@ -62,14 +62,12 @@ def start(
     pipeline: Annotated[str, typer.Option(help="The pipeline's name or id.")],
     version: Annotated[str, typer.Option(help="The version's name.")] = "latest",
     experiment: Annotated[str, typer.Option(help="The experiment's name.")] = "Default",
-    arg: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="An argument, as text; may be given many times.")
-    ] = None,
+    arg: ArgumentOption = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
     """Start a run for a training job, as the Training Manager does."""
-    arguments = dict(_argument(one) for one in arg or [])
+    arguments = dict(read_argument(one) for one in arg or [])
     with open_adapter(url) as adapter:
         body, text = adapter.fetch(
             "POST",
@@ -85,13 +83,6 @@ def start(
         print_json(text)
     else:
         _show_started(screen(), body)
-
-
-def _argument(text: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not sign or not name:
-        raise typer.BadParameter(f"{text!r} is not written NAME=VALUE", param_hint="--arg")
-    return name, value
 
 
 def _every_job(adapter: Adapter) -> tuple[list[dict[str, Any]], str]:

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from kfadapter import __version__
+from kfadapter.cli.options import Json, Url
 from kfadapter.errors import KFAdapterError, SettingsError
 
 EXIT_FAILED = 1
@@ -20,6 +21,7 @@ GROUPS: Mapping[str, str] = {
     "pipelines": "kfadapter.cli.pipelines",
     "runs": "kfadapter.cli.runs",
     "jobs": "kfadapter.cli.jobs",
+    "experiments": "kfadapter.cli.experiments",
 }
 """The groups of commands that talk to a running adapter, and the modules whose `app` they are."""
 
@@ -80,6 +82,14 @@ def engine(host: Host = None, port: Port = None, data_dir: DataDir = None) -> No
     from kfadapter.cli.serve import run_engine
 
     run_engine(host=host, port=port, data_dir=data_dir)
+
+
+@app.command()
+def server(url: Url = None, as_json: Json = False) -> None:
+    """Tell what Kubeflow is behind the adapter, and what it cannot do. Ends with 3 when it is not reachable."""
+    from kfadapter.cli.server import show_server
+
+    show_server(url=url, as_json=as_json)
 
 
 @app.command()

@@ -6,6 +6,7 @@ from uuid import UUID
 from kfadapter.cli.http import Adapter, AdapterFailed, segment
 
 SHORTEST_PREFIX = 6
+LATEST = "latest"
 
 
 def is_id(text: str) -> bool:
@@ -14,6 +15,33 @@ def is_id(text: str) -> bool:
         return str(UUID(text)) == text.lower()
     except ValueError:
         return False
+
+
+def pipeline_path(wanted: str) -> str:
+    """Where the pipeline with this name or id is shown."""
+    return f"/v1/pipelines/{wanted}" if is_id(wanted) else f"/v1/pipelines/by-name/{segment(wanted)}"
+
+
+def version_path(pipeline_id: str, wanted: str) -> str:
+    """Where a version of a pipeline is shown; a name may hold a slash, which an address takes for its own."""
+    below = f"/v1/pipelines/{segment(pipeline_id)}/versions"
+    return f"{below}/by-name/{segment(wanted)}" if "/" in wanted else f"{below}/{segment(wanted)}"
+
+
+def version_below(adapter: Adapter, wanted: str, version: str = LATEST) -> str:
+    """The address below which everything about a version is found, of a pipeline with this name or id.
+
+    Raises:
+        AdapterFailed: There is no such pipeline or version.
+    """
+    pipeline_id = wanted
+    if not is_id(wanted):
+        found, _ = adapter.fetch("GET", pipeline_path(wanted))
+        pipeline_id = found["pipeline_id"]
+    if "/" in version:
+        found, _ = adapter.fetch("GET", version_path(pipeline_id, version))
+        version = found["pipeline_version_id"]
+    return f"/v1/pipelines/{segment(pipeline_id)}/versions/{segment(version)}"
 
 
 def pipeline_id_of(adapter: Adapter, wanted: str) -> str:

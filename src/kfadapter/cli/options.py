@@ -9,3 +9,21 @@ Url = Annotated[
     typer.Option("--url", help="The adapter to talk to; KFADAPTER_URL, or http://127.0.0.1:5001.", show_default=False),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the adapter's own JSON and nothing else.")]
+Wanted = Annotated[str, typer.Argument(metavar="NAME", help="The pipeline's name or id.")]
+VersionOption = Annotated[str, typer.Option("--version", help="The version's name or id; the latest without it.")]
+ArgumentOption = Annotated[
+    list[str] | None,
+    typer.Option("--arg", metavar="NAME=VALUE", help="An argument, as text; may be given many times."),
+]
+
+
+def read_argument(text: str) -> tuple[str, str]:
+    """Name and value of an `--arg`.
+
+    Raises:
+        typer.BadParameter: It is not written so.
+    """
+    name, mark, value = text.partition("=")
+    if not mark or not name:
+        raise typer.BadParameter(f"{text!r} is not written NAME=VALUE", param_hint="--arg")
+    return name, value

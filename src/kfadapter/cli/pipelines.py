@@ -2,31 +2,25 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from kfadapter.cli.http import Adapter, AdapterFailed, open_adapter, segment
-from kfadapter.cli.names import pipeline_id_of
-from kfadapter.cli.options import Json, Url
-from kfadapter.cli.tables import (
-    heading,
-    one_line,
-    print_json,
-    printable,
-    screen,
-    show_facts,
-    show_table,
-    value_text,
-)
+from kfadapter.cli.http import open_adapter, segment
+from kfadapter.cli.names import LATEST, pipeline_id_of, pipeline_path, version_path
+from kfadapter.cli.options import Json, Url, VersionOption, Wanted
+from kfadapter.cli.packages import read_package
+from kfadapter.cli.pipelinepage import show_pipeline
+from kfadapter.cli.pipelineviews import app as views
+from kfadapter.cli.tables import print_json, printable, screen, show_table
 from kfadapter.cli.times import moment
 
 SUFFIXES = (".tar.gz", ".tgz", ".yaml", ".yml", ".json", ".zip")
 
-app = typer.Typer(help="Pipelines: list them, read what they declare, upload and delete.", no_args_is_help=True)
-
-Wanted = Annotated[str, typer.Argument(metavar="NAME", help="The pipeline's name or id.")]
+app = typer.Typer(
+    help="Pipelines: what they take, what comes out, what they run, what changed; upload and delete.",
+    no_args_is_help=True,
+)
 
 
 @app.command("list")
@@ -46,14 +40,20 @@ def list_pipelines(url: Url = None, as_json: Json = False) -> None:
 
 
 @app.command()
-def show(name: Wanted, url: Url = None, as_json: Json = False) -> None:
-    """Show a pipeline: the inputs its latest version declares, and its versions."""
+def show(name: Wanted, version: VersionOption = LATEST, url: Url = None, as_json: Json = False) -> None:
+    """Show a pipeline: what it takes, what comes out, its steps, what they run, and its versions."""
     with open_adapter(url) as adapter:
-        body, text = adapter.fetch("GET", f"/pipelines/{segment(pipeline_id_of(adapter, name))}")
-    if as_json:
-        print_json(text)
-    else:
-        show_pipeline(screen(), body)
+        body, text = adapter.fetch("GET", pipeline_path(name))
+        shown = body["latest_version"]
+        if version != LATEST:
+            shown, text = adapter.fetch("GET", version_path(body["pipeline_id"], version))
+        if as_json:
+            print_json(text)
+            return
+        below = f"/v1/pipelines/{body['pipeline_id']}/versions"
+        versions, _ = adapter.fetch("GET", below)
+        graph, _ = adapter.fetch("GET", f"{below}/{shown['pipeline_version_id']}/graph.json") if shown else ({}, "")
+    show_pipeline(screen(), body, shown, graph, versions)
 
 
 @app.command()
@@ -63,21 +63,25 @@ def upload(
         str | None, typer.Option(help="The pipeline's name; without it the file's. A known name gets a new version.")
     ] = None,
     description: Annotated[str, typer.Option(help="What the pipeline is for.")] = "",
+    version: Annotated[str, typer.Option(help="The version's name; without it the next number.")] = "",
+    if_changed: Annotated[
+        bool, typer.Option("--if-changed", help="Add nothing when the newest version has the same content.")
+    ] = False,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
     """Upload a compiled pipeline: a new one, or the next version of one."""
-    try:
-        content = file.read_bytes()
-    except OSError as exc:
-        raise AdapterFailed(f"cannot read {file}: {exc.strerror}") from exc
+    content = read_package(file)
+    asked = {"name": name or _stem(file), "description": description, "version": version}
+    params = {**{key: value for key, value in asked.items() if value}, **({"if_changed": "true"} if if_changed else {})}
     with open_adapter(url) as adapter:
-        body, text = _upload(adapter, name or _stem(file), file.name, content, description)
+        body, text = adapter.fetch("POST", "/v1/pipelines", params=params, files={"file": (file.name, content)})
     if as_json:
         print_json(text)
-    else:
-        version = printable(str(body["version_name"]))
-        screen().print(f"{printable(body['name'])} has version {version} now ({body['id']})", markup=False)
+        return
+    pipeline, made = body["pipeline"], printable(body["version"]["display_name"])
+    says = f"has not changed: it is version {made}" if body["unchanged"] else f"has version {made} now"
+    screen().print(f"{printable(pipeline['display_name'])} {says} ({pipeline['pipeline_id']})", markup=False)
 
 
 @app.command()
@@ -99,58 +103,7 @@ def delete(
         screen().print(f"{printable(name)} is deleted", markup=False)
 
 
-def show_pipeline(console: Console, body: dict[str, Any]) -> None:
-    """A pipeline as a page: facts, inputs, versions."""
-    latest = body.get("default_version") or {}
-    show_facts(
-        console,
-        [
-            ("name", body["name"]),
-            ("id", body["id"]),
-            ("description", body.get("description") or ""),
-            ("created", moment(body.get("created_at"))),
-            ("latest version", latest.get("name") or "none"),
-        ],
-    )
-    heading(console, "Inputs")
-    show_inputs(console, body["parameters"])
-    heading(console, "Versions")
-    rows = [(one["name"], moment(one["created_at"]), one["description"] or "", one["id"]) for one in body["versions"]]
-    show_table(console, ("NAME", "CREATED (UTC)", "DESCRIPTION", "ID"), rows, nothing="There are none.")
-
-
-def show_inputs(console: Console, parameters: list[dict[str, Any]]) -> None:
-    """The inputs a pipeline declares: name, type, whether it is required or what it is otherwise, description."""
-    rows = [(one["name"], one["type"], requirement(one), _meaning(one)) for one in required_first(parameters)]
-    columns = ("INPUT", "TYPE", "DEFAULT", "DESCRIPTION")
-    show_table(console, columns, rows, nothing="It takes no inputs.")
-
-
-def required_first(parameters: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What must be given, then what may be."""
-    return sorted(parameters, key=lambda one: not one["required"])
-
-
-def requirement(parameter: dict[str, Any]) -> str:
-    """`required`, or the default, or `optional` where there is neither."""
-    if parameter["required"]:
-        return "required"
-    return "optional" if parameter.get("default") is None else value_text(parameter["default"])
-
-
-def _meaning(parameter: dict[str, Any]) -> str:
-    allowed = parameter.get("allowed")
-    limits = f"one of {', '.join(map(value_text, allowed))}" if allowed else ""
-    return "; ".join(part for part in (one_line(parameter.get("description") or ""), limits) if part)
-
-
-def _upload(adapter: Adapter, name: str, file_name: str, content: bytes, description: str) -> tuple[Any, str]:
-    return adapter.fetch(
-        "POST",
-        f"/pipelineIds/{segment(name)}",
-        files={"file": (file_name, content)},
-        data={"description": description},
-    )
+app.add_typer(views)
 
 
 def _stem(file: Path) -> str:

@@ -172,12 +172,12 @@ class Versions:
         """What the embedded engine would say if a run were started: an extension of KFP's API.
 
         Raises:
-            Unavailable: The server has no such call.
-            KubeflowNotFound: There is no such version.
+            Unavailable: The server has no such call; one without it takes the address for that of a version, and
+                does not find it, so an unknown version ends here too.
         """
         try:
             document = await self._connection.get(f"{_member(pipeline_id, version_id)}:preflight")
-        except (KubeflowMalformed, KubeflowInvalid) as exc:
+        except (KubeflowNotFound, KubeflowMalformed, KubeflowInvalid) as exc:
             if exc.status not in NO_SUCH_METHOD:
                 raise
             raise Unavailable("preflight", "This Kubeflow cannot be asked what it could not honour.") from exc

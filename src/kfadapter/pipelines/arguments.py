@@ -32,11 +32,20 @@ class FittedArguments:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Match:
+class Match:
     """The value an input gets, and the given names it came from."""
 
     value: object
     names: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitting:
+    """All that is known once arguments have been fitted: what could be, where it came from, and what could not."""
+
+    arguments: FittedArguments
+    matches: Mapping[str, Match]
+    problems: tuple[ArgumentProblem, ...]
 
 
 def fit_arguments(
@@ -60,21 +69,34 @@ def fit_arguments(
     Raises:
         ArgumentsError: Arguments are missing, unfit or ambiguous; names every one, in the inputs' order.
     """
+    fitting = fit_all(parameters, given, aliases or {}, alias_sources or {})
+    if fitting.problems:
+        raise ArgumentsError(fitting.problems)
+    return fitting.arguments
+
+
+def fit_all(
+    parameters: Iterable[Parameter],
+    given: Mapping[str, object],
+    aliases: Mapping[str, object],
+    alias_sources: Mapping[str, Iterable[str]],
+) -> Fitting:
+    """As `fit_arguments`, but problems are told, not raised."""
     declared = tuple(parameters)
-    matches, problems = _match(declared, given, aliases or {}, alias_sources or {})
+    matches, problems = _match(declared, given, aliases, alias_sources)
     passed: dict[str, JSON] = {}
     for parameter in declared:
         problem = problems.get(parameter.name) or _fit(parameter, matches.get(parameter.name), passed)
         if problem is not None:
             problems[parameter.name] = problem
-    if problems:
-        raise ArgumentsError([problems[parameter.name] for parameter in declared if parameter.name in problems])
     used = frozenset[str]().union(*(match.names for match in matches.values()))
-    return FittedArguments(
+    arguments = FittedArguments(
         passed=passed,
         effective=_effective(declared, passed),
         ignored=tuple(sorted(name for name in given if name not in used)),
     )
+    found = tuple(problems[parameter.name] for parameter in declared if parameter.name in problems)
+    return Fitting(arguments=arguments, matches=matches, problems=found)
 
 
 def _effective(declared: Sequence[Parameter], passed: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -90,15 +112,15 @@ def _match(
     given: Mapping[str, object],
     aliases: Mapping[str, object],
     alias_sources: Mapping[str, Iterable[str]],
-) -> tuple[dict[str, _Match], dict[str, ArgumentProblem]]:
-    matches: dict[str, _Match] = {}
+) -> tuple[dict[str, Match], dict[str, ArgumentProblem]]:
+    matches: dict[str, Match] = {}
     problems: dict[str, ArgumentProblem] = {}
     names = {parameter.name for parameter in declared}
     similar = _by_folded(name for name in given if name not in names)
     for parameter in declared:
         name = parameter.name
         if name in given:
-            matches[name] = _Match(value=given[name], names=frozenset((name,)))
+            matches[name] = Match(value=given[name], names=frozenset((name,)))
         elif name in aliases:
             matches[name] = _from_alias(name, aliases[name], given, similar, alias_sources)
     unmatched = _by_folded(parameter.name for parameter in declared if parameter.name not in matches)
@@ -108,7 +130,7 @@ def _match(
         if len(inputs) > 1 or not _agree([given[name] for name in similar[folded]]):
             problems.update((name, _ambiguous(name, inputs, similar[folded])) for name in inputs)
         else:
-            matches[inputs[0]] = _Match(value=given[similar[folded][0]], names=frozenset(similar[folded]))
+            matches[inputs[0]] = Match(value=given[similar[folded][0]], names=frozenset(similar[folded]))
     return matches, problems
 
 
@@ -118,10 +140,10 @@ def _from_alias(
     given: Mapping[str, object],
     similar: Mapping[str, Sequence[str]],
     alias_sources: Mapping[str, Iterable[str]],
-) -> _Match:
+) -> Match:
     """Given names that say the same as the alias have had their effect with it."""
     same = (other for other in similar.get(_folded(name), ()) if _agree([given[other], value]))
-    return _Match(value=value, names=frozenset((*same, *alias_sources.get(name, ()))))
+    return Match(value=value, names=frozenset((*same, *alias_sources.get(name, ()))))
 
 
 def _by_folded(names: Iterable[str]) -> dict[str, list[str]]:
@@ -152,7 +174,7 @@ def _listed(names: Sequence[str]) -> str:
     return " and ".join(shown(name) for name in sorted(names)[:6])
 
 
-def _fit(parameter: Parameter, match: _Match | None, passed: dict[str, JSON]) -> ArgumentProblem | None:
+def _fit(parameter: Parameter, match: Match | None, passed: dict[str, JSON]) -> ArgumentProblem | None:
     """Put an input's value into `passed`; the problem, if it cannot be."""
     wanted = WANTED[parameter.type]
     if match is None or _is_absent(parameter, match.value):

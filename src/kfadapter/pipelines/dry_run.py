@@ -1,9 +1,11 @@
 """What would become of somebody's arguments, without starting anything."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from kfadapter.errors import ArgumentProblem
+from kfadapter.pipelines.arguments import Fitting, fit_all
+from kfadapter.pipelines.coercion import Unfit, as_json, shown
 from kfadapter.pipelines.scalars import JSON
 from kfadapter.pipelines.spec import Parameter
 
@@ -76,5 +78,40 @@ def check_arguments(
     *,
     alias_sources: Mapping[str, Iterable[str]] | None = None,
 ) -> ArgumentsReport:
-    """What `fit_arguments` would do with the same arguments, told instead of raised."""
-    raise NotImplementedError
+    """What `fit_arguments` would do with the same arguments, told instead of raised.
+
+    With problems `passed` and `effective` hold what could be read all the same.
+    """
+    declared = tuple(parameters)
+    fitting = fit_all(declared, given, aliases or {}, alias_sources or {})
+    passed = fitting.arguments.passed
+    return ArgumentsReport(
+        passed=passed,
+        effective=fitting.arguments.effective,
+        defaulted=tuple(each.name for each in declared if each.name not in passed and each.has_default),
+        coerced=tuple(_coerced(declared, given, fitting)),
+        ignored=fitting.arguments.ignored,
+        problems=fitting.problems,
+    )
+
+
+def _coerced(declared: Iterable[Parameter], given: Mapping[str, object], fitting: Fitting) -> Iterator[Coerced]:
+    for name in (parameter.name for parameter in declared if parameter.name in fitting.arguments.passed):
+        match = fitting.matches[name]
+        spellings = [name] if name in match.names else sorted(match.names)
+        given_as = next((each for each in spellings if each in given and given[each] is match.value), "")
+        after = fitting.arguments.passed[name]
+        if given_as != name or not _same(match.value, after):
+            yield Coerced(input=name, given_as=given_as, before=_shown(match.value), after=after)
+
+
+def _same(before: object, after: JSON) -> bool:
+    return type(before) is type(after) and before == after
+
+
+def _shown(value: object) -> JSON:
+    """A given value as JSON; what JSON cannot hold is told in words."""
+    try:
+        return as_json(value)
+    except Unfit:
+        return shown(value)

@@ -1,6 +1,5 @@
 """Making the flattened graph: every use of a component becomes a node, every input is traced to its source."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -25,7 +24,7 @@ from kfadapter.pipelines.graph import (
     Trigger,
     Use,
 )
-from kfadapter.pipelines.scalars import JSON
+from kfadapter.pipelines.labels import CHANNEL, cut, filled, label_of, shown_value
 from kfadapter.pipelines.task_plans import (
     ARTIFACT,
     PARAMETER,
@@ -50,9 +49,8 @@ MAX_WEIGHT = 1_000_000
 ALL_UPSTREAM_COMPLETED = "ALL_UPSTREAM_TASKS_COMPLETED"
 _EXIT_HANDLER = re.compile(r"(?:comp-)?exit-handler-\d+(?:-\d+)?")
 _BRANCHES = re.compile(r"(?:comp-)?condition-branches-\d+(?:-\d+)?")
-_PLACEHOLDER = re.compile(r"\{\{\$\.inputs\.parameters\[(['\"])(?P<name>[^'\"\]]*)\1\]\}\}")
-_CHANNEL = "pipelinechannel--"  # how the compiler names what it hands through a group
-_LONGEST_LABEL = 120
+_SUB_VARIABLE = "-subvar-"  # how the compiler names a field of a loop's item
+_EITHER = (PARAMETER, ARTIFACT)
 _NO_COMPONENT = Component(name="")
 
 Bindings = Mapping[tuple[str, str], Source]
@@ -60,11 +58,12 @@ Bindings = Mapping[tuple[str, str], Source]
 
 @dataclass(frozen=True, kw_only=True)
 class _Scope:
-    """One use of a DAG: the node it stands for, and what its component's inputs are bound to."""
+    """One use of a DAG: the node it stands for, what its component's inputs are bound to, and the loops around it."""
 
     id: str
     component: str
     bindings: Bindings
+    items: Bindings
     chain: frozenset[str]
     depth: int
 
@@ -109,7 +108,7 @@ class _Flattening:
             for port in ports
         }
         growth = _Growth()
-        stack = [_Scope(id="", component="root", bindings=bindings, chain=frozenset(("root",)), depth=0)]
+        stack = [_Scope(id="", component="root", bindings=bindings, items={}, chain=frozenset(("root",)), depth=0)]
         while stack:
             stack.extend(reversed(list(self._grow(growth, stack.pop()))))
         nodes = tuple(growth.nodes)
@@ -136,11 +135,19 @@ class _Flattening:
         if task.component in scope.chain:
             raise PackageError(f"the component {task.component!r} contains itself", path=f"components.{task.component}")
         bindings = {(each.kind, each.name): each.source for each in node.inputs}
+        items = scope.items
         if task.iterator is not None:
-            kind = ARTIFACT if task.iterator.over == ARTIFACT else PARAMETER
-            bindings[kind, task.iterator.item_input] = Source(kind=SourceKind.ITEM, node=node.id)
-        chain = scope.chain | {task.component}
-        return _Scope(id=node.id, component=task.component, bindings=bindings, chain=chain, depth=scope.depth + 1)
+            key = ARTIFACT if task.iterator.over == ARTIFACT else PARAMETER, task.iterator.item_input
+            bindings[key] = Source(kind=SourceKind.ITEM, node=node.id)
+            items = {**items, key: bindings[key]}
+        return _Scope(
+            id=node.id,
+            component=task.component,
+            bindings=bindings,
+            items=items,
+            chain=scope.chain | {task.component},
+            depth=scope.depth + 1,
+        )
 
     def _plan(self, component: str) -> DagPlan:
         if component not in self._plans:
@@ -198,15 +205,17 @@ class _Flattening:
         sources = {(plan.kind, plan.name): self._source(plan, scope) for plan in task.inputs}
         labels = {name: label_of(source) for (kind, name), source in sources.items() if kind == PARAMETER}
         for (kind, name), source in sources.items():
+            if source.kind is SourceKind.DEFAULT and name.startswith(CHANNEL):
+                continue  # the compiler lists loop items of loops inside, which nobody gives
             is_constant = source.kind is SourceKind.CONSTANT
-            label = _filled(source.value, labels) if is_constant else label_of(source)
+            label = filled(source.value, labels) if is_constant else label_of(source)
             yield NodeInput(name=name, kind=kind, type=types.get((kind, name), ""), source=source, label=label)
         if task.iterator is not None:
             return
         for parameter in component.inputs.parameters:
             if (PARAMETER, parameter.name) not in sources:
                 source = Source(kind=SourceKind.DEFAULT, value=parameter.default)
-                label = "default " + _shown(parameter.default) if parameter.has_default else "not given"
+                label = "default " + shown_value(parameter.default) if parameter.has_default else "not given"
                 yield NodeInput(
                     name=parameter.name, kind=PARAMETER, type=parameter.type.value, source=source, label=label
                 )
@@ -225,7 +234,7 @@ class _Flattening:
             one = origins[0] if len(origins) == 1 else Origin(path=(), output=plan.output)
             source = _at(node_id(scope.id, plan.producer), one)
         elif plan.outer:
-            source = _bound(scope.bindings, plan)
+            source = _bound(scope, plan)
         elif plan.status_of:
             source = Source(kind=SourceKind.STATUS, node=node_id(scope.id, plan.status_of))
         elif plan.has_constant:
@@ -278,22 +287,6 @@ def node_id(group: str, task: str) -> str:
     return f"{group}.{name}" if group else name
 
 
-def label_of(source: Source) -> str:
-    """Where a value comes from, in words."""
-    if source.kind is SourceKind.ITEM:
-        return _cut(f"{source.node}.item" + (f".{source.name}" if source.name else f" {source.expression}".rstrip()))
-    if source.kind is SourceKind.INPUT:
-        text = f"input {source.name}"
-    elif source.kind is SourceKind.OUTPUT:
-        place = f"outcome of {source.node}" if source.name.startswith(_CHANNEL) else f"{source.node}.{source.name}"
-        text = f"all {place}" if source.is_collected else place
-    elif source.kind is SourceKind.STATUS:
-        text = f"status of {source.node}"
-    else:
-        text = _shown(source.value)
-    return _cut(f"{text} {source.expression}".rstrip())
-
-
 def _deciding_of(node: Node) -> frozenset[str]:
     """The inputs of a node that decide whether, or how often, it runs."""
     read = inputs_of(node.trigger.condition) if node.trigger is not None else frozenset[str]()
@@ -324,12 +317,21 @@ def _at(group: str, origin: Origin) -> Source:
     return Source(kind=SourceKind.OUTPUT, node=node, name=origin.output, is_collected=origin.is_collected)
 
 
-def _bound(bindings: Bindings, plan: InputPlan) -> Source:
-    """What an input of the group around is bound to; it may be declared as the other kind."""
-    for kind in (plan.kind, PARAMETER, ARTIFACT):
-        if (kind, plan.outer) in bindings:
-            return bindings[kind, plan.outer]
-    return Source(kind=SourceKind.DEFAULT)
+def _bound(scope: _Scope, plan: InputPlan) -> Source:
+    """What an input of the group around is bound to; it may be declared as the other kind.
+
+    The compiler forgets to hand loop items down to texts that mention them: those are found in the loops around.
+    """
+    bound = next((scope.bindings[key] for kind in _EITHER if (key := (kind, plan.outer)) in scope.bindings), None)
+    if bound is None or bound.kind is SourceKind.DEFAULT:
+        bound = scope.items.get((plan.kind, plan.outer)) or _field_of_item(scope, plan.outer) or bound
+    return bound or Source(kind=SourceKind.DEFAULT)
+
+
+def _field_of_item(scope: _Scope, name: str) -> Source | None:
+    item, found, field_name = name.partition(_SUB_VARIABLE)
+    source = scope.items.get((PARAMETER, item)) if found else None
+    return source and replace(source, name=field_name)
 
 
 def _selected(source: Source, expression: str) -> Source:
@@ -346,7 +348,7 @@ def _iteration(task: TaskPlan, inputs: tuple[NodeInput, ...]) -> Iteration | Non
     if plan is None:
         return None
     over = next((each for each in inputs if each.name == plan.list_input), None)
-    of = _shown(list(plan.items)) if plan.items is not None else over.label if over else plan.list_input
+    of = shown_value(list(plan.items)) if plan.items is not None else over.label if over else plan.list_input
     limit = {0: "", 1: ", one at a time"}.get(plan.parallelism, f", {plan.parallelism} at a time")
     return Iteration(
         over=plan.over,
@@ -366,7 +368,7 @@ def _trigger(task: TaskPlan, inputs: tuple[NodeInput, ...], scope: _Scope) -> Tr
     if task.condition:
         parts.append("only if " + in_words(task.condition, lambda name: labels.get(name, name)))
     if task.strategy == ALL_UPSTREAM_COMPLETED:
-        upstream = " and ".join(_cut(name) for name in task.upstream[:6]) or "all before it"
+        upstream = " and ".join(cut(name) for name in task.upstream[:6]) or "all before it"
         parts.append(f"after {upstream}, however that ended")
     elif task.strategy and not task.condition:
         parts.append(f"when {task.strategy}")
@@ -378,22 +380,3 @@ def _cleans_up(task: TaskPlan, scope: _Scope, kinds: Mapping[str, NodeKind]) -> 
         return ""
     handlers = (name for name in task.upstream if kinds.get(name) is NodeKind.EXIT_HANDLER)
     return next((node_id(scope.id, name) for name in handlers), "")
-
-
-def _filled(constant: JSON, labels: Mapping[str, str]) -> str:
-    """A constant, with `{train.score}` for a placeholder of another input."""
-    if not isinstance(constant, str) or len(constant) > MAX_ID or "{{" not in constant:
-        return _shown(constant)
-    return _shown(_PLACEHOLDER.sub(lambda match: "{" + labels.get(match["name"], match["name"]) + "}", constant))
-
-
-def _shown(value: JSON) -> str:
-    if isinstance(value, str):
-        return json.dumps(_cut(value), ensure_ascii=False)
-    if isinstance(value, list) and len(value) > 20:
-        return f"{_cut(json.dumps(value[:3], ensure_ascii=False)[:-1])}, … {len(value)} items]"
-    return _cut(json.dumps(value, ensure_ascii=False))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST_LABEL else text[: _LONGEST_LABEL - 1] + "…"

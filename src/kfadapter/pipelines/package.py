@@ -99,10 +99,8 @@ def open_package(content: bytes, limits: PackageLimits | None = None) -> Pipelin
         PackageError: Anything else that must not reach Kubeflow; `str()` tells a person what is wrong and where.
     """
     limits = limits or PackageLimits()
-    if len(content) > limits.max_bytes:
-        raise PackageTooLarge(f"the package has {len(content):,} bytes; at most {limits.max_bytes:,} are accepted")
+    file = unpacked(content, limits)
     archive = archive_kind(content)
-    file = content if archive is None else unpack_pipeline(content, archive, limits.archive)
     json, documents = _load(file, limits.documents)
     pipeline, platform, nested = choose_documents(documents)
     check_pipeline(pipeline, platform)
@@ -115,6 +113,19 @@ def open_package(content: bytes, limits: PackageLimits | None = None) -> Pipelin
         spec=read_spec({"pipeline_spec": dict(pipeline), "platform_spec": _plain(platform)}),
         digest=digest_of(pipeline, platform),
     )
+
+
+def unpacked(content: bytes, limits: PackageLimits) -> bytes:
+    """The pipeline's file of a package: the package itself, or the one in the archive.
+
+    Raises:
+        PackageTooLarge: Too large as sent or unpacked.
+        PackageError: The archive cannot be used.
+    """
+    if len(content) > limits.max_bytes:
+        raise PackageTooLarge(f"the package has {len(content):,} bytes; at most {limits.max_bytes:,} are accepted")
+    archive = archive_kind(content)
+    return content if archive is None else unpack_pipeline(content, archive, limits.archive)
 
 
 def digest_of(pipeline: Mapping[str, JSON], platform: Mapping[str, JSON] | None) -> str:

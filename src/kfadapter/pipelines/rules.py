@@ -120,8 +120,8 @@ def check_pipeline(pipeline: Mapping[str, Any], platform: Mapping[str, Any] | No
     message = _parse(pipeline, "PipelineSpec", "pipeline")
     if platform is not None:
         _parse(platform, "PlatformSpec", "platform document")
-    _check_version(message.schema_version)
-    _check_name(message.pipeline_info.name)
+    check_version(message.schema_version)
+    check_name(message.pipeline_info.name)
     if not message.HasField("root"):
         raise PackageError("the pipeline has no root: it says nothing of what is to be done", path="root")
     _check_references(message)
@@ -141,13 +141,23 @@ def _first_line(exc: Exception) -> str:
     return text if len(text) <= 300 else text[:297] + "..."
 
 
-def _check_version(version: str) -> None:
+def check_version(version: str) -> None:
+    """Refuse a version of the format that Kubeflow does not take.
+
+    Raises:
+        PackageError: It is another one, or none.
+    """
     if version != SCHEMA_VERSION:
         found = f"it is {version[:40]!r}" if version else "it is missing"
         raise PackageError(f"Kubeflow takes only {SCHEMA_VERSION}, but {found}", path="schemaVersion")
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Refuse a name that Kubeflow does not take.
+
+    Raises:
+        PackageError: It breaks the rules for names, or there is none.
+    """
     if not name:
         raise PackageError("the pipeline has no name", path="pipelineInfo.name")
     if not _NAME.fullmatch(name):

@@ -124,5 +124,7 @@ class Difference(Shape):
         description="For jobs that start with today's arguments."
     )
     reasons: list[str]
-    counts: dict[str, JSONValue]
-    changes: dict[str, JSONValue] = Field(description="Changes under each section: `docs/pipelines.md`.")
+    counts: dict[str, int] = Field(description="How many changes each section has; those without are left out.")
+    changes: dict[str, list[dict[str, JSONValue]]] = Field(
+        description="The changes of each section, each with `key`, `kind`, `text`, `from` and `to`."
+    )

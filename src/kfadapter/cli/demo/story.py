@@ -16,7 +16,7 @@ from kfadapter.cli.demo.stage import Stage
 from kfadapter.cli.demo.trainer import TrainingJob, execute, upload
 from kfadapter.cli.following import RunFollower
 from kfadapter.cli.http import Adapter, AdapterFailed
-from kfadapter.cli.pipelines import required_first, requirement
+from kfadapter.cli.pipelinepage import required_first, requirement
 from kfadapter.cli.tables import value_text
 from kfadapter.cli.times import duration, parse_time
 from kfadapter.errors import KFAdapterError

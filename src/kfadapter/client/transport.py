@@ -1,0 +1,108 @@
+"""Sending calls: the only part that differs between a client that waits and one that awaits."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from typing import Any, TypeAlias, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+
+from kfadapter.client.calls import Answer, Call
+from kfadapter.client.errors import NoAnswer, refusal
+from kfadapter.client.results import Page
+
+T = TypeVar("T")
+CONNECT_SECONDS = 5.0
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+Fetch: TypeAlias = Callable[[str], Page[T]]
+AsyncFetch: TypeAlias = Callable[[str], Awaitable[Page[T]]]
+
+
+class Sender:
+    """Sends calls and waits."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    def __call__(self, call: Call[T]) -> T:
+        """The call's result.
+
+        Raises:
+            ClientError: No answer, or a refusal.
+        """
+        try:
+            response = self._client.request(call.method, call.path, **_parts(call))
+        except httpx.HTTPError as exc:
+            raise NoAnswer(f"{self._client.base_url}", _reason(exc)) from exc
+        return _read(call, response)
+
+
+class AsyncSender:
+    """Sends calls and awaits."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def __call__(self, call: Call[T]) -> T:
+        """The call's result; raises as `Sender`."""
+        try:
+            response = await self._client.request(call.method, call.path, **_parts(call))
+        except httpx.HTTPError as exc:
+            raise NoAnswer(f"{self._client.base_url}", _reason(exc)) from exc
+        return _read(call, response)
+
+
+def every(fetch: Fetch[T]) -> Iterator[T]:
+    """The items of all pages; a page is fetched when it is needed."""
+    token: str | None = ""
+    while token is not None:
+        page = fetch(token)
+        yield from page.items
+        token = page.next_page_token or None
+
+
+async def every_async(fetch: AsyncFetch[T]) -> AsyncIterator[T]:
+    """The items of all pages; a page is fetched when it is needed."""
+    token: str | None = ""
+    while token is not None:
+        page = await fetch(token)
+        for item in page.items:
+            yield item
+        token = page.next_page_token or None
+
+
+def client_options(
+    url: str, timeout_seconds: float, headers: Mapping[str, str] | None, token: str | None, verify_ssl: bool
+) -> dict[str, Any]:
+    """What both of httpx's clients are made with."""
+    sent = dict(headers or {})
+    if token:
+        sent["Authorization"] = f"Bearer {token}"
+    return {
+        "base_url": url,
+        "timeout": httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds)),
+        "headers": sent,
+        "verify": verify_ssl,
+        "trust_env": urlsplit(url).hostname not in LOOPBACK,  # no proxy leads to this machine's own loopback
+    }
+
+
+def _parts(call: Call[Any]) -> dict[str, Any]:
+    parts: dict[str, Any] = {"params": call.query(), "headers": {"Accept": call.accept}}
+    if call.document is not None:
+        parts["json"] = call.document
+    if call.file is not None:
+        parts["files"] = {"file": call.file}
+    if call.content is not None:
+        parts["content"] = call.content
+    return parts
+
+
+def _read(call: Call[T], response: httpx.Response) -> T:
+    if not response.is_success:
+        raise refusal(str(response.request.url), response.status_code, response.content)
+    return call.read(Answer(status=response.status_code, headers=response.headers, body=response.content))
+
+
+def _reason(error: httpx.HTTPError) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
