@@ -56,7 +56,7 @@ def test_unknown_names_are_not_found(adapter: RunningAdapter) -> None:
     assert start(adapter, pipeline="nothing").status_code == 404
     assert start(adapter, version="nothing").status_code == 404
     assert start(adapter, experiment="nothing", arguments={"rate": 1}).status_code == 404
-    assert adapter.http.post("/v1/runs", json={}).status_code == 400
+    assert adapter.http.post("/v1/runs", json={}).status_code == 422
     assert adapter.http.post("/v1/runs", json={"pipeline": "a", "pipeline_id": "b"}).status_code == 422
     assert adapter.http.post("/v1/runs", content=b"[", headers={"content-type": "application/json"}).status_code == 400
 

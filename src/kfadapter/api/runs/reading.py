@@ -13,7 +13,7 @@ from kfadapter.api.answers import encode, json_answer
 from kfadapter.api.bounded import BoundedRoute
 from kfadapter.api.conditional import is_known, not_modified
 from kfadapter.api.runs.bodies import run_body, task_body, timeline_body
-from kfadapter.api.schemas.runs import RunShape, TaskShape
+from kfadapter.api.schemas.runs import RunShape, TaskDetailShape, TaskList
 from kfadapter.runs.details import RunDetail
 from kfadapter.runs.logs import find_task
 from kfadapter.runs.timeline import timeline
@@ -53,7 +53,7 @@ def reading_router(service: Service) -> APIRouter:
             return not_modified(headers)
         return json_answer(run_body(detail), headers=headers)
 
-    @bounded.get("/{run_id}/tasks", summary="The tasks of a run", response_model=dict[str, object])
+    @bounded.get("/{run_id}/tasks", summary="The tasks of a run", response_model=TaskList)
     async def list_tasks(run_id: str) -> Response:
         detail = await room.reader.detail(run_id)
         gaps = [one.to_json() for one in detail.unavailable if one.what == "tasks"]
@@ -62,7 +62,7 @@ def reading_router(service: Service) -> APIRouter:
     @bounded.get(
         "/{run_id}/tasks/{task}",
         summary="A task by its name or id: inputs, outputs, metrics, attempts",
-        response_model=TaskShape,
+        response_model=TaskDetailShape,
     )
     async def read_task(run_id: str, task: str) -> Response:
         told = await room.reader.tasks(await room.reader.run(run_id))

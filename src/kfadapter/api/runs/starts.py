@@ -55,6 +55,11 @@ BODY = {
 }
 
 
+REPLAYED: dict[int | str, dict[str, Any]] = {
+    200: {"model": StartedRun, "description": "The run that an equal request with this key has started."}
+}
+
+
 def start_router(service: Service) -> APIRouter:
     """The routes that start runs."""
     router = APIRouter(prefix="/v1/runs", tags=["runs"], route_class=BoundedRoute.of(service.settings))
@@ -66,6 +71,7 @@ def start_router(service: Service) -> APIRouter:
         status_code=201,
         summary="Start a run of a pipeline, or of a specification or package that is sent along",
         response_model=StartedRun,
+        responses=REPLAYED,
         openapi_extra=BODY,
     )
     async def start_run(request: Request, idempotency_key: Key = "") -> Response:
@@ -77,7 +83,13 @@ def start_router(service: Service) -> APIRouter:
         wish = _wish(_valid(NewRun, document), package, read_key(idempotency_key))
         return _started(await room.starter.start(wish))
 
-    @router.post("/{run_id}:clone", status_code=201, summary="Start a copy of a run", response_model=StartedRun)
+    @router.post(
+        "/{run_id}:clone",
+        status_code=201,
+        summary="Start a copy of a run",
+        response_model=StartedRun,
+        responses=REPLAYED,
+    )
     async def clone_run(run_id: str, changes: RunChanges | None = None, idempotency_key: Key = "") -> Response:
         asked = (changes or RunChanges()).model_dump()
         return _started(await room.again.clone(run_id, CloneChanges(**asked, key=read_key(idempotency_key))))
@@ -135,8 +147,9 @@ def _valid(shape: type[NewRun], document: dict[str, object]) -> NewRun:
 
 def _wish(asked: NewRun, package: PipelinePackage | None, key: str | None) -> StartWish:
     named = asked.pipeline or asked.pipeline_id or asked.pipeline_name
-    if package is not None and (named or asked.pipeline_spec is not None):
-        raise BadRequest("A package was sent along: name no pipeline beside it")
+    if sum((bool(named), asked.pipeline_spec is not None, package is not None)) != 1:
+        wanted = "give exactly one of pipeline, pipeline_id, pipeline_name, pipeline_spec and a package"
+        raise RequestValidationError([{"loc": ("body",), "msg": wanted, "type": "value_error"}])
     return StartWish(
         pipeline=named,
         version=asked.version,

@@ -97,6 +97,19 @@ class TaskShape(Shape):
     metrics: dict[str, float | int] | None
 
 
+class TaskList(Shape):
+    """The tasks of a run."""
+
+    tasks: list[TaskShape]
+    unavailable: list[Gap]
+
+
+class TaskDetailShape(TaskShape):
+    """A task, and what is not told of it."""
+
+    unavailable: list[Gap]
+
+
 class RunShape(Shape):
     """A run with everything about it."""
 
