@@ -23,6 +23,12 @@ KFAdapterError
 ├── DatabaseError
 │   ├── LeaseLost                 a write-back by someone who no longer holds the claim
 │   └── TransitionRefused         a state change that the transition table does not allow
+├── FilterRefused                 a filter of events that no event could ever pass, or that is none
+├── EventsForgotten               events are asked for that are not kept any more
+├── SubscriptionRefused           a subscription cannot be as it is asked for; names the field
+│   └── AddressRefused            … because its receiver is where this service must not call
+├── SubscriptionNotFound          there is no such subscription or delivery
+├── SubscriptionChanged           somebody else has changed a subscription meanwhile
 ├── LaunchFailed                  the intention to start a run was closed without a run
 └── EngineError                   the embedded engine
     ├── PipelineRefused           it cannot honour what a pipeline asks for; names task and feature
@@ -256,6 +262,82 @@ class TransitionRefused(DatabaseError):
         self.key = key
         self.current = current
         self.wanted = wanted
+
+
+class FilterRefused(KFAdapterError):
+    """A filter of events cannot be used.
+
+    Attributes:
+        criterion: The criterion that is wrong.
+        reason: What is wrong with it.
+    """
+
+    def __init__(self, criterion: str, reason: str) -> None:
+        super().__init__(f"{criterion}: {reason}")
+        self.criterion = criterion
+        self.reason = reason
+
+
+class EventsForgotten(KFAdapterError):
+    """Events are asked for from a place that is not kept any more, or that there has never been.
+
+    Attributes:
+        after: The position asked for.
+        oldest: The first position that is kept.
+        latest: The newest position.
+    """
+
+    def __init__(self, after: int, oldest: int, latest: int) -> None:
+        super().__init__(f"events after position {after} are not kept; kept are those from {oldest} to {latest}")
+        self.after = after
+        self.oldest = oldest
+        self.latest = latest
+
+
+class SubscriptionRefused(KFAdapterError):
+    """A subscription cannot be as it is asked for.
+
+    Attributes:
+        field: The field that is wrong, `url` for example.
+        reason: What is wrong with it.
+    """
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+class AddressRefused(SubscriptionRefused):
+    """A receiver is at an address that this service must not call."""
+
+
+class SubscriptionNotFound(KFAdapterError):
+    """There is no such subscription, or none of its deliveries has this number.
+
+    Attributes:
+        kind: `subscription` or `delivery`.
+        key: Its id, as asked for.
+    """
+
+    def __init__(self, kind: str, key: str) -> None:
+        super().__init__(f"There is no {kind} {key}")
+        self.kind = kind
+        self.key = key
+
+
+class SubscriptionChanged(KFAdapterError):
+    """A change was asked for on the condition that a subscription is as it was, which it is not.
+
+    Attributes:
+        subscription_id: The subscription.
+        revision: Its revision now.
+    """
+
+    def __init__(self, subscription_id: str, revision: int) -> None:
+        super().__init__(f"Subscription {subscription_id} has been changed meanwhile; its revision is {revision}")
+        self.subscription_id = subscription_id
+        self.revision = revision
 
 
 class LaunchFailed(KFAdapterError):

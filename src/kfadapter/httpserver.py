@@ -1,15 +1,23 @@
 """The HTTP server under every application here: uvicorn on a socket made beforehand, ended by whoever owns the loop."""
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75
 GRACE_SECONDS = 5
+
+
+STOPPING = "kfadapter.stopping"
+"""In a request's scope: an event that is set when the server is asked to stop. Answers without an end wait for it."""
+ABORT = "kfadapter.abort"
+"""An extension in a request's scope: its `abort` drops the connection, with what has not been read of it, at once."""
 
 
 class HTTPServer(uvicorn.Server):
@@ -20,11 +28,13 @@ class HTTPServer(uvicorn.Server):
     """
 
     def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._stopping = asyncio.Event()
         super().__init__(
             uvicorn.Config(
-                app,
+                self._announced,
                 loop="none",
-                http="httptools",
+                http=_Protocol,
                 ws="none",
                 lifespan="off",
                 interface="asgi3",
@@ -37,10 +47,26 @@ class HTTPServer(uvicorn.Server):
             )
         )
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Tell answers without an end that it has come, and wait for the others."""
+        self._stopping.set()
+        await super().shutdown(sockets)
+
+    async def _announced(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app({**scope, STOPPING: self._stopping}, receive, send)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave signals to the caller."""
         yield
+
+
+class _Protocol(HttpToolsProtocol):
+    """uvicorn's, which also says how a connection is dropped: closing waits until the other side has read all."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {ABORT: {"abort": self.transport.abort}}
 
 
 def listen(host: str, port: int) -> socket.socket:

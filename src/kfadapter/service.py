@@ -4,14 +4,22 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import structlog
 
 from kfadapter.clock import Clock, SystemClock
 from kfadapter.database.transactions import Transactions
-from kfadapter.engine.config import EngineSettings
+from kfadapter.engine.config import EngineSettings, Keeping
 from kfadapter.errors import SettingsError
+from kfadapter.events.addresses import Addresses
+from kfadapter.events.courier import Courier
+from kfadapter.events.retention import Retention
+from kfadapter.events.retries import RetryPolicy
+from kfadapter.events.sender import Sender
+from kfadapter.events.subscribers import Subscribers
+from kfadapter.events.tail import Tail
 from kfadapter.kubeflow.catalog import Catalog
 from kfadapter.kubeflow.client import Kubeflow
 from kfadapter.kubeflow.contents import Contents
@@ -54,6 +62,9 @@ class Service:
     executor: Executor
     jobs: TrainingJobs
     runs: RunsRoom
+    tail: Tail
+    sender: Sender
+    subscribers: Subscribers
     loops: "Loops"
 
 
@@ -118,7 +129,10 @@ async def open_service(settings: Settings, *, clock: Clock | None = None) -> Asy
                 clock=clock,
             )
         )
-        service = _assembled(settings, clock, kubeflow, database, ledger, loops)
+        addresses = Addresses.of(settings.webhook_hosts, settings.webhook_private_networks)
+        sender = await stack.enter_async_context(Sender(addresses, timeout_seconds=settings.webhook_timeout_seconds))
+        subscribers = Subscribers(database, sender, addresses, clock, source=settings.events_source)
+        service = _assembled(settings, clock, kubeflow, database, ledger, loops, sender, subscribers)
         await stack.enter_async_context(_running(service))
         yield service
 
@@ -132,7 +146,14 @@ def _notify_policy(settings: Settings) -> NotifyPolicy:
 
 
 def _assembled(
-    settings: Settings, clock: Clock, kubeflow: Kubeflow, database: Transactions, ledger: Ledger, loops: "Loops"
+    settings: Settings,
+    clock: Clock,
+    kubeflow: Kubeflow,
+    database: Transactions,
+    ledger: Ledger,
+    loops: "Loops",
+    sender: Sender,
+    subscribers: Subscribers,
 ) -> Service:
     answer_seconds = settings.request_timeout_seconds * ANSWER_SHARE
     catalog = Catalog(kubeflow, Contents(kubeflow.versions), clock)
@@ -151,6 +172,9 @@ def _assembled(
         executor=Executor(kubeflow, Resolver(kubeflow, clock), launcher),
         jobs=TrainingJobs(kubeflow.runs, ledger, clock),
         runs=runs,
+        tail=Tail(database, clock, source=settings.events_source),
+        sender=sender,
+        subscribers=subscribers,
         loops=loops,
     )
 
@@ -176,6 +200,13 @@ def engine_settings(settings: Settings, data_dir: Path, *, host: str, port: int)
         installer_environment=installer_environment(),
         task_environment=passed_environment(settings.engine_pass_env),
         package_urls=settings.engine_package_urls,
+        keeping=Keeping(
+            runs_days=settings.engine_keep_runs_days,
+            runs=settings.engine_keep_runs,
+            runs_bytes=settings.engine_keep_runs_bytes,
+            environments_days=settings.engine_keep_environments_days,
+            environments_bytes=settings.engine_keep_environments_bytes,
+        ),
     )
 
 
@@ -208,12 +239,29 @@ async def _running(service: Service) -> AsyncIterator[None]:
         loops.start("watcher", watcher.run())
         loops.start("run-index", service.runs.indexer.run())
         loops.start("run-starts", service.runs.settler.run())
+        await _start_events(service)
         if (url := settings.training_manager_base_url) is not None:
             training_manager = TrainingManager(url, settings.notify_timeout_seconds)
             await stack.enter_async_context(training_manager)
             stack.push_async_callback(loops.stop)
             loops.start("outbox", Outbox(ledger, training_manager, clock).run())
         yield
+
+
+async def _start_events(service: Service) -> None:
+    """The loops of the events; the tail has begun before anybody can ask it."""
+    settings, database, clock = service.settings, service.database, service.clock
+    policy = RetryPolicy(
+        give_up_after=timedelta(days=settings.webhook_give_up_days),
+        disable_after=timedelta(days=settings.webhook_disable_days),
+    )
+    courier = Courier(database, service.tail, service.sender, clock, source=settings.events_source, policy=policy)
+    kept_for = timedelta(days=settings.events_kept_days)
+    retention = Retention(database, clock, kept_for=kept_for, kept_count=settings.events_kept_count)
+    await service.tail.advance()
+    service.loops.start("events", service.tail.run())
+    service.loops.start("courier", courier.run())
+    service.loops.start("retention", retention.run())
 
 
 @contextmanager

@@ -6,6 +6,7 @@ their meaning and are used where ours are not given.
 
 import os
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -76,6 +77,22 @@ class Settings(BaseSettings):
         20.0, description="So long a run is looked up after a create call whose outcome is not known."
     )
     upload_limit_bytes: int = Field(32 * 1024 * 1024, ge=1, description="Largest pipeline package accepted.")
+    events_source: str = Field(
+        "urn:kfadapter", min_length=1, description="Which adapter says so: the CloudEvents attribute `source`."
+    )
+    events_kept_days: float = Field(30.0, gt=0, le=3660, description="Events older than this are forgotten.")
+    events_kept_count: int = Field(1_000_000, ge=1000, description="Only so many of the newest events are kept.")
+    webhook_timeout_seconds: Seconds = Field(20.0, description="Limit for one delivery to a subscriber.")
+    webhook_give_up_days: float = Field(3.0, gt=0, le=30, description="A delivery that has failed for so long is dead.")
+    webhook_disable_days: float = Field(
+        5.0, gt=0, le=60, description="A subscription that has failed for so long is disabled."
+    )
+    webhook_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Host names, with `*`, that subscribers may have; none: any."
+    )
+    webhook_private_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Networks that are not public and in which subscribers may be; none: no such network."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe line logged.")
     log_format: Literal["text", "json"] = Field("text", description="Log lines for people or for programs.")
     engine_port: Port = Field(0, description="Loopback port of the engine started by `serve`; 0 takes a free one.")
@@ -93,7 +110,23 @@ class Settings(BaseSettings):
         (), description="Addresses, separated by commas, below which packages may be fetched; none: nowhere."
     )
 
-    @field_validator("engine_pass_env", "engine_package_urls", mode="before")
+    engine_keep_runs_days: float = Field(
+        0, ge=0, description="Ended runs are removed after so many days, files and all; 0: never."
+    )
+    engine_keep_runs: int = Field(0, ge=0, description="So many ended runs are kept, the last; 0: all.")
+    engine_keep_runs_bytes: int = Field(
+        0, ge=0, description="Ended runs are removed, the longest ended first, while they take more; 0: no limit."
+    )
+    engine_keep_environments_days: float = Field(
+        14, ge=0, description="Task environments not used for so many days are removed; 0: never."
+    )
+    engine_keep_environments_bytes: int = Field(
+        10 * 1024**3, ge=0, description="The longest unused environments are removed while they take more; 0: no limit."
+    )
+
+    @field_validator(
+        "engine_pass_env", "engine_package_urls", "webhook_hosts", "webhook_private_networks", mode="before"
+    )
     @classmethod
     def _split_names(cls, value: object) -> object:
         if isinstance(value, str):
@@ -105,6 +138,16 @@ class Settings(BaseSettings):
     def _check_prefixes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not all(each.startswith(("http://", "https://")) and each.split("://", 1)[1].strip("/") for each in value):
             raise ValueError("must be addresses such as https://host/path/")
+        return value
+
+    @field_validator("webhook_private_networks")
+    @classmethod
+    def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            try:
+                ip_network(network, strict=False)
+            except ValueError as exc:
+                raise ValueError(f"must be networks such as 10.0.0.0/8: {exc}") from exc
         return value
 
     @field_validator("kubeflow_url", "training_manager_url")

@@ -2,9 +2,10 @@
 
 import asyncio
 import threading
+from collections.abc import Coroutine
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
 import httpx
 
@@ -14,6 +15,8 @@ from kfadapter.service import Service, open_service
 from kfadapter.settings import Settings, load_settings
 
 START_SECONDS = 30.0
+
+T = TypeVar("T")
 
 
 class RunningAdapter:
@@ -43,6 +46,17 @@ class RunningAdapter:
         assert self._service is not None
         return self._service
 
+    def call(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run something on the adapter's own loop."""
+        assert self._loop is not None
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(START_SECONDS)
+
+    def stop(self) -> None:
+        """Ask the server to stop, as a signal does; returns at once."""
+        assert self._loop is not None
+        assert self._server is not None
+        self._loop.call_soon_threadsafe(setattr, self._server, "should_exit", True)
+
     def __enter__(self) -> Self:
         self._thread.start()
         assert self._ready.wait(START_SECONDS), "the adapter did not start"
@@ -54,8 +68,8 @@ class RunningAdapter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.http.close()
-        if self._loop is not None and self._server is not None:
-            self._loop.call_soon_threadsafe(setattr, self._server, "should_exit", True)
+        if self._loop is not None and self._server is not None and not self._loop.is_closed():
+            self.stop()
         self._thread.join(START_SECONDS)
         assert not self._thread.is_alive(), "the adapter did not stop"
         self._listener.close()

@@ -25,7 +25,7 @@ ROOMS = {
     "training": {"database", "events", "kubeflow", "pipelines"},
     "engine": {"httpserver", "pipelines"},
     "service": {"settings", "database", "engine", "training", "runs", "events", "kubeflow", "pipelines"},
-    "api": {"service", "settings", "training", "runs", "events", "kubeflow", "pipelines"},
+    "api": {"httpserver", "service", "settings", "training", "runs", "events", "kubeflow", "pipelines"},
     "cli": {"api", "httpserver", "service", "settings", "engine", "testing", "pipelines", "client"},
     "console": {"api", "service"},
     "testing": {"pipelines", "kubeflow"},
@@ -36,15 +36,29 @@ ROOMS = {
 
 # Third-party packages that may be imported only in these places.
 KEPT_TO = {
+    "cloudevents": ("events/envelope",),
+    "standardwebhooks": ("events/signing",),
     "fastapi": ("api", "console", "engine", "testing"),
     "starlette": ("api", "console", "engine", "httpserver", "testing"),
     "uvicorn": ("httpserver", "testing"),
-    "sqlalchemy": ("database", "training/ledger", "events/log", "events/store", "runs/index", "runs/store", "engine/store"),
+    "sqlalchemy": (
+        "database",
+        "training/ledger",
+        "events/courier",
+        "events/log",
+        "events/retention",
+        "events/store",
+        "events/tail",
+        "runs/index",
+        "runs/store",
+        "engine/store",
+    ),
     "alembic": ("database",),
-    "aiohttp": ("kubeflow", "training/training_manager"),
+    "aiohttp": ("kubeflow", "training/training_manager", "events/sender"),
     "typer": ("cli",),
     "rich": ("cli",),
     "httpx": ("cli", "client", "engine/packages"),  # the engine fetches packages where a setting allows it
+    "httpx_sse": ("cli", "client"),
     "yaml": ("pipelines", "testing/kubeflow/packages"),
     # The client compiles a function where kfp is installed. The demo's source; the service runs what it compiles to.
     "kfp": ("client/kfpverbs", "cli/demo/qoe/pipeline"),

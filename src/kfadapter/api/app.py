@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 
 from kfadapter import __version__
 from kfadapter.api.answers import json_answer
+from kfadapter.api.events import event_router
 from kfadapter.api.experiments import experiment_router
 from kfadapter.api.health import HealthRoutes
 from kfadapter.api.metrics import MeasuredApp, Metrics
@@ -17,6 +18,7 @@ from kfadapter.api.pipelines import pipeline_router, upload_router
 from kfadapter.api.problems import problem, problem_answer
 from kfadapter.api.runs import run_router
 from kfadapter.api.server import server_router
+from kfadapter.api.subscriptions import subscription_router
 from kfadapter.api.trainingjobs import training_job_router
 from kfadapter.api.trainingmanager import training_manager_routes
 from kfadapter.api.versionfacets import facet_router
@@ -43,8 +45,10 @@ def create_app(service: Service) -> ASGIApp:
     app.router.routes.extend(HealthRoutes(service, metrics).routes())
     for router in (upload_router, pipeline_router, version_router, facet_router, experiment_router, server_router):
         app.include_router(router(service))
+    app.include_router(event_router(service))
     app.include_router(run_router(service))
     app.include_router(training_job_router(service))
+    app.include_router(subscription_router(service))
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(KFAdapterError, _domain_error)

@@ -10,10 +10,13 @@ from starlette.responses import Response
 
 from kfadapter.api.answers import PROBLEM_TYPE, json_answer
 from kfadapter.errors import (
+    AddressRefused,
     ArgumentsError,
     BadFilter,
     BadPageToken,
     DatabaseError,
+    EventsForgotten,
+    FilterRefused,
     KFAdapterError,
     KubeflowConflict,
     KubeflowError,
@@ -30,6 +33,9 @@ from kfadapter.errors import (
     PackageTooLarge,
     QueryRefused,
     StartConflict,
+    SubscriptionChanged,
+    SubscriptionNotFound,
+    SubscriptionRefused,
     Unavailable,
 )
 
@@ -54,6 +60,11 @@ STATUSES: Mapping[type[BaseException], int] = {
     KubeflowInterrupted: 502,
     KubeflowMalformed: 502,
     KubeflowError: 502,
+    FilterRefused: 400,
+    EventsForgotten: 410,
+    SubscriptionRefused: 422,
+    SubscriptionNotFound: 404,
+    SubscriptionChanged: 412,
     LaunchFailed: 502,
     DatabaseError: 503,
     KFAdapterError: 500,
@@ -80,6 +91,12 @@ TYPES: Mapping[type[BaseException], str] = {
     KubeflowInterrupted: "kubeflow-interrupted",
     KubeflowMalformed: "kubeflow-malformed-answer",
     KubeflowError: "kubeflow-error",
+    FilterRefused: "filter-refused",
+    EventsForgotten: "events-forgotten",
+    SubscriptionRefused: "subscription-refused",
+    AddressRefused: "address-refused",
+    SubscriptionNotFound: "subscription-not-found",
+    SubscriptionChanged: "subscription-changed",
     LaunchFailed: "launch-failed",
     DatabaseError: "database-unavailable",
     TimeoutError: "timeout",
@@ -174,6 +191,10 @@ def _items(error: BaseException) -> list[dict[str, object]] | None:
     if isinstance(error, PackageError) and error.path:
         pointer = "".join(f"/{_escaped(part)}" for part in error.path.split("."))
         return [{"pointer": pointer, "detail": error.reason}]
+    if isinstance(error, SubscriptionRefused):
+        return [{"pointer": f"/{_escaped(error.field)}", "detail": error.reason}]
+    if isinstance(error, FilterRefused):
+        return [{"pointer": f"/filter/{_escaped(error.criterion)}", "detail": error.reason}]
     return None
 
 

@@ -3,7 +3,10 @@
 import asyncio
 import json
 from dataclasses import dataclass
+from typing import TypeVar
 
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
@@ -18,6 +21,8 @@ FORM_OVERHEAD_BYTES = 64 * 1024
 DRAIN_LIMIT_BYTES = 256 * 1024 * 1024
 BODY_TIMEOUT_SECONDS = 60.0
 MAX_PAGE_SIZE = 200
+
+M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +53,7 @@ def page_request(request: Request) -> PageRequest | None:
     return PageRequest(size=min(int(size[:10]), MAX_PAGE_SIZE), token=query.get("page_token", ""))
 
 
-async def read_json_object(request: Request) -> dict[str, object]:
+async def read_json_object(request: Request, *, may_be_empty: bool = False) -> dict[str, object]:
     """The body as a JSON object.
 
     Raises:
@@ -58,6 +63,8 @@ async def read_json_object(request: Request) -> dict[str, object]:
         body = await read_bytes(request, JSON_LIMIT_BYTES)
     except PackageTooLarge as exc:
         raise BadRequest(str(exc), status=413) from exc
+    if not body and may_be_empty:
+        return {}
     try:
         document = json.loads(body)
     except (ValueError, RecursionError) as exc:
@@ -65,6 +72,25 @@ async def read_json_object(request: Request) -> dict[str, object]:
     if not isinstance(document, dict):
         raise BadRequest("The body must be a JSON object", extra={"ext": 1})
     return document
+
+
+async def read_model(request: Request, kind: type[M], *, may_be_empty: bool = False) -> M:
+    """The body as a value of this model; no body at all may stand for an empty object.
+
+    Raises:
+        BadRequest: As `read_json_object`.
+        RequestValidationError: It does not fit the model; names every field that is wrong.
+    """
+    document = await read_json_object(request, may_be_empty=may_be_empty)
+    try:
+        return kind.model_validate(document)
+    except ValidationError as exc:
+        raise RequestValidationError(exc.errors()) from exc
+
+
+def body_schema(kind: type[BaseModel]) -> dict[str, object]:
+    """What OpenAPI says of a body that `read_model` reads."""
+    return {"requestBody": {"content": {"application/json": {"schema": kind.model_json_schema()}}}}
 
 
 async def read_form(request: Request, limit_bytes: int) -> FormData:

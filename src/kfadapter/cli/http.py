@@ -53,8 +53,30 @@ class Adapter:
         Raises:
             AdapterFailed: No answer, or one that is not a success.
         """
-        try:
+        with self._failures():
             response = self._client.request(method, path, **parts)
+        if not response.is_success:
+            raise AdapterFailed(_refusal(response), status=response.status_code)
+        return response
+
+    @contextmanager
+    def stream(self, path: str, **parts: Any) -> Iterator[httpx.Response]:
+        """A GET whose answer is read as it comes; it may stay silent for as long as heartbeats need.
+
+        Raises:
+            AdapterFailed: No answer, one that is not a success, or one that ends with an error.
+        """
+        with self._failures(), self._client.stream("GET", path, **parts) as response:
+            if not response.is_success:
+                response.read()
+                raise AdapterFailed(_refusal(response), status=response.status_code)
+            yield response
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Failures of the way there and back, as sentences."""
+        try:
+            yield
         except httpx.ConnectError as exc:
             raise AdapterFailed(
                 f"nothing answers at {self.url} ({_first_line(exc)}). Start an adapter with 'kfadapter serve', "
@@ -64,9 +86,6 @@ class Adapter:
             raise AdapterFailed(f"{self.url} gave no answer in time ({type(exc).__name__})") from exc
         except (httpx.HTTPError, httpx.InvalidURL) as exc:
             raise AdapterFailed(f"the request to {self.url} failed: {_first_line(exc)}") from exc
-        if not response.is_success:
-            raise AdapterFailed(_refusal(response), status=response.status_code)
-        return response
 
     def fetch(self, method: str, path: str, **parts: Any) -> tuple[Any, str]:
         """One request whose answer is JSON: the value, and the text as it came.

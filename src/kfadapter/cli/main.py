@@ -11,7 +11,8 @@ import typer
 from typer.core import TyperGroup
 
 from kfadapter import __version__
-from kfadapter.cli.options import Json, Url
+from kfadapter.cli.engine import app as engine_app
+from kfadapter.cli.options import DataDir, Host, Json, Port, Url
 from kfadapter.errors import KFAdapterError, SettingsError
 
 EXIT_FAILED = 1
@@ -22,6 +23,7 @@ GROUPS: Mapping[str, str] = {
     "runs": "kfadapter.cli.runs",
     "jobs": "kfadapter.cli.jobs",
     "experiments": "kfadapter.cli.experiments",
+    "subscriptions": "kfadapter.cli.subscriptions",
 }
 """The groups of commands that talk to a running adapter, and the modules whose `app` they are."""
 
@@ -49,9 +51,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
-Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
-DataDir = Annotated[Path | None, typer.Option(help="Directory for everything that is kept.")]
+app.add_typer(engine_app, name="engine")
 
 
 @app.command()
@@ -74,14 +74,6 @@ def serve(
         kubeflow_url=kubeflow_url,
         training_manager_url=training_manager_url,
     )
-
-
-@app.command()
-def engine(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
-    """Run the embedded engine alone: a Kubeflow Pipelines v2beta1 API that really runs pipelines."""
-    from kfadapter.cli.serve import run_engine
-
-    run_engine(host=host, port=port, data_dir=data_dir)
 
 
 @app.command()
@@ -110,6 +102,32 @@ def demo(
     from kfadapter.cli.demo.command import run_demo
 
     sys.exit(run_demo(keep=keep, data_dir=data_dir, is_plain=plain))
+
+
+@app.command()
+def events(
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with what happens from now on.")] = False,
+    type: Annotated[
+        list[str] | None, typer.Option(help="Only this type; `*` stands for anything: run.*; may be given many times.")
+    ] = None,
+    run: Annotated[list[str] | None, typer.Option(help="Only this run, by id.")] = None,
+    job: Annotated[list[str] | None, typer.Option(help="Only this training job.")] = None,
+    pipeline: Annotated[list[str] | None, typer.Option(help="Only this pipeline, by name or id.")] = None,
+    experiment: Annotated[list[str] | None, typer.Option(help="Only this experiment, by name or id.")] = None,
+    state: Annotated[list[str] | None, typer.Option(help="Only with this state after the event.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="From then on: a time such as 2026-03-12T09:00:00Z, or 90s, 30m, 2h, 1d ago.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Show so many of the newest; not with --since.")] = 20,
+    url: Annotated[str | None, typer.Option("--url", help="The adapter to talk to.", show_default=False)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print CloudEvents, one a line, and nothing else.")] = False,
+) -> None:
+    """Show what has happened, newest last: to runs, tasks, training jobs and deliveries."""
+    from kfadapter.cli.events import Wanted, show_events
+
+    criteria = {"type": type, "run": run, "job": job, "pipeline": pipeline, "experiment": experiment, "state": state}
+    wanted = Wanted(criteria={name: list(values) for name, values in criteria.items() if values}, since=since)
+    show_events(url, wanted, limit=limit, is_followed=follow, as_json=as_json)
 
 
 def main(arguments: list[str] | None = None) -> None:

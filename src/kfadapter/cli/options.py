@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,3 +28,8 @@ def read_argument(text: str) -> tuple[str, str]:
     if not mark or not name:
         raise typer.BadParameter(f"{text!r} is not written NAME=VALUE", param_hint="--arg")
     return name, value
+
+
+Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
+Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
+DataDir = Annotated[Path | None, typer.Option(help="Directory for everything that is kept.")]

@@ -1,6 +1,6 @@
 """The service's own database: connections, transactions, and the database's errors in our words."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from kfadapter.database.announcements import taken
 from kfadapter.errors import DatabaseError
 
 BUSY_MILLISECONDS = 10_000
@@ -28,12 +29,14 @@ class Database:
 
     Args:
         url: An SQLAlchemy URL of SQLite (a file) or PostgreSQL.
+        on_commit: Told, in the thread of the transaction, what a committed transaction has announced.
 
     Raises:
         DatabaseError: The URL cannot be used.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, on_commit: Callable[[frozenset[str]], None] | None = None) -> None:
+        self._on_commit = on_commit
         try:
             self._url = make_url(url)
         except ArgumentError as exc:
@@ -83,10 +86,14 @@ class Database:
         """
         with self._errors(), self._opened().connect() as connection:
             writing = connection.execution_options(**{SYNCED: is_synced})
+            taken(writing)
             with writing.begin():
                 if not is_synced and not self.is_sqlite:
                     writing.exec_driver_sql("SET LOCAL synchronous_commit TO off")
                 yield writing
+            topics = taken(writing)
+        if topics and self._on_commit is not None:
+            self._on_commit(topics)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

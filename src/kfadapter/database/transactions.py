@@ -5,6 +5,7 @@ even if its caller is cancelled.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
@@ -29,8 +30,9 @@ class Transactions:
     All methods raise DatabaseError when the database cannot be used: no space, no permission, locked, damaged.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, url: str) -> None:
+        self._listeners: list[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = []
+        self._database = database = Database(url, on_commit=self._wake)
         writers = 1 if database.is_sqlite else POSTGRESQL_WRITERS
         self._writers = ThreadPoolExecutor(writers, thread_name_prefix="database-writer")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="database-reader")
@@ -43,7 +45,7 @@ class Transactions:
         Args:
             url: SQLAlchemy URL: `sqlite:///path/ledger.sqlite`, or `postgresql://…` for several replicas.
         """
-        transactions = cls(Database(url))
+        transactions = cls(url)
         try:
             transactions._database.open()
             bring_up_to_date(transactions._database)
@@ -71,6 +73,15 @@ class Transactions:
     def is_sqlite(self) -> bool:
         """One writer at a time; else it is PostgreSQL."""
         return self._database.is_sqlite
+
+    def listen(self, topic: str) -> asyncio.Event:
+        """An event of the running loop, set after every commit in this process that announced the topic.
+
+        Other processes on the same database are not heard: who waits must also look from time to time.
+        """
+        event = asyncio.Event()
+        self._listeners.append((topic, asyncio.get_running_loop(), event))
+        return event
 
     async def ping(self) -> None:
         """Return when the database answers."""
@@ -102,6 +113,12 @@ class Transactions:
                 return work(connection, *args, **kwargs)
 
         return await self._in_thread(self._readers, look)
+
+    def _wake(self, topics: frozenset[str]) -> None:
+        for topic, loop, event in self._listeners:
+            if topic in topics:
+                with contextlib.suppress(RuntimeError):  # that loop is closed: nobody waits any more
+                    loop.call_soon_threadsafe(event.set)
 
     async def _in_thread(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         if not self._is_open:

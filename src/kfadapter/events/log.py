@@ -15,9 +15,9 @@ import orjson
 from sqlalchemy import ColumnElement, Connection, RowMapping, Table, func, select
 from sqlalchemy.dialects import sqlite
 
+from kfadapter.database.announcements import announce
 from kfadapter.database.event_tables import event_marks, events
-from kfadapter.events.records import Event, NewEvent
-from kfadapter.events.types import EventType
+from kfadapter.events.records import Event, NewEvent, clean
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
@@ -26,6 +26,8 @@ DATA_LIMIT_BYTES = 32 * 1024
 """Data of an event that is larger is left out: receivers of events are told to expect small ones."""
 
 PLACED_AT_ONCE = 1000
+APPENDED = "events"
+"""What a transaction that appends announces (`Transactions.listen`)."""
 LAST = "last"  # mark: the newest position given
 FORGOTTEN = "forgotten"  # mark: positions up to here are not kept any more
 
@@ -49,6 +51,7 @@ def append(connection: Connection, *new: NewEvent) -> None:
         first = _advance(connection, LAST, len(rows)) - len(rows) + 1
         rows = [{**row, "position": first + index} for index, row in enumerate(rows)]
     connection.execute(upsert(connection, events).on_conflict_do_nothing(index_elements=["event_id"]), rows)
+    announce(connection, APPENDED)
 
 
 def place_new(connection: Connection, limit: int = PLACED_AT_ONCE) -> int:
@@ -99,6 +102,12 @@ def read_after(
     return [event_from_row(row) for row in connection.execute(query).mappings()]
 
 
+def read_newest(connection: Connection, limit: int, condition: ColumnElement[bool]) -> list[Event]:
+    """The newest events that meet a condition, oldest first."""
+    query = select(events).where(events.c.position.is_not(None), condition).order_by(events.c.position.desc())
+    return [event_from_row(row) for row in connection.execute(query.limit(limit)).mappings()][::-1]
+
+
 def position_before(connection: Connection, at: datetime) -> int:
     """The position after which everything is that happened at this time or later."""
     query = select(func.min(events.c.position)).where(events.c.at >= at)
@@ -106,13 +115,18 @@ def position_before(connection: Connection, at: datetime) -> int:
     return last_position(connection) if first is None else first - 1
 
 
-def forget(connection: Connection, *, before: datetime, kept: int, limit: int) -> int:
+def forget(connection: Connection, *, before: datetime, kept: int, limit: int, up_to: int | None = None) -> int:
     """Delete the oldest events that are older than a time, or more than so many. Returns how many went.
 
     The order is never broken: an event goes only together with all before it.
+
+    Args:
+        up_to: Those after this position are kept in any case.
     """
-    last, forgotten = last_position(connection), mark(connection, FORGOTTEN)
+    forgotten, last = locked_mark(connection, FORGOTTEN), last_position(connection)
     oldest = select(events.c.position, events.c.at).where(events.c.position > forgotten).order_by(events.c.position)
+    if up_to is not None:
+        oldest = oldest.where(events.c.position <= up_to)
     through = forgotten
     for position, at in connection.execute(oldest.limit(limit)):
         if at >= before and last - position < kept:
@@ -126,9 +140,7 @@ def forget(connection: Connection, *, before: datetime, kept: int, limit: int) -
 
 def event_from_row(row: RowMapping) -> Event:
     """A row of `events`."""
-    fields = {name: value for name, value in row.items() if name != "number"}
-    fields["type"] = EventType(fields["type"])
-    return Event(**fields)
+    return Event(**{name: value for name, value in row.items() if name != "number"})
 
 
 def mark(connection: Connection, name: str) -> int:
@@ -187,8 +199,3 @@ def small(data: Any) -> dict[str, Any]:
         return {"unavailable": f"the data has {len(text)} bytes, which is more than an event may have"}
     plain: dict[str, Any] = orjson.loads(text)
     return plain
-
-
-def clean(text: str) -> str:
-    """A text as both databases can keep it."""
-    return text.replace("\x00", "�").encode("utf-8", "replace").decode("utf-8")

@@ -44,12 +44,13 @@ class Event:
 
     Attributes:
         position: Its place in the one order of all events: strictly increasing, with gaps.
+        type: An EventType, unless a newer version of this program wrote the event.
         event_id: Unique for ever; the same in every delivery and stream.
     """
 
     position: int
     event_id: str
-    type: EventType
+    type: str
     subject: str
     at: datetime
     run_id: str
@@ -63,3 +64,8 @@ class Event:
     state: str
     data: Mapping[str, Any]
     traceparent: str
+
+
+def clean(text: str) -> str:
+    """A text as both databases can keep it."""
+    return text.replace("\x00", "�").encode("utf-8", "replace").decode("utf-8")

@@ -23,7 +23,6 @@ KINDS: Mapping[str, str] = {
     "CONDITION": "dag",
     "EXIT_HANDLER": "dag",
     "LOOP": "loop",
-    "RUNTIME_ITERATION": "iteration",
     "RUNTIME": "container",
     "IMPORTER": "importer",
 }

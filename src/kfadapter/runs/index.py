@@ -5,7 +5,7 @@ Kubeflow answers neither "the runs of this pipeline" nor names nor labels. What 
 """
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,17 +36,12 @@ class RunPage:
 
 
 class RunIndex:
-    """Reads and writes the index. Every method raises DatabaseError when the database cannot be used.
-
-    Attributes:
-        told: Called after events were appended; None: nobody waits for them.
-    """
+    """Reads and writes the index. Every method raises DatabaseError when the database cannot be used."""
 
     def __init__(self, database: Transactions, clock: Clock) -> None:
         self._database = database
         self._clock = clock
         self.claimant = uuid.uuid4().hex
-        self.told: Callable[[], None] | None = None
 
     # Reading
 
@@ -81,10 +76,7 @@ class RunIndex:
         if not runs:
             return []
         seen = [Seen(run=run, asked_at=asked_at) for run in runs]
-        changes = await self._database.note(_record_and_tell, seen, self._clock.now(), is_history)
-        if changes and self.told is not None:
-            self.told()
-        return changes
+        return await self._database.note(_record_and_tell, seen, self._clock.now(), is_history)
 
     async def removed(self, run_ids: Sequence[str], *, on_purpose: bool) -> None:
         """Kubeflow does not have these runs any more; deleted on purpose, their labels go too."""
@@ -93,8 +85,6 @@ class RunIndex:
     async def moved(self, run_id: str, kind: EventType) -> None:
         """Tell that a run was archived, taken back or deleted."""
         await self._database.note(index_events.tell_place, run_id, kind, self._clock.now())
-        if self.told is not None:
-            self.told()
 
     # Labels
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from kfadapter.database.transactions import Transactions
+from kfadapter.testing.kubeflow import FakeKubeflow
 from support.ledgers import new_database, postgresql_server
 
 
@@ -26,3 +27,10 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def database(url: str) -> Iterator[Transactions]:
     with Transactions.open(url) as opened:
         yield opened
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeKubeflow]:
+    """One Kubeflow: events do not depend on its version."""
+    with FakeKubeflow() as server:
+        yield server
