@@ -11,7 +11,7 @@ from starlette.responses import Response
 from kfadapter.api.answers import json_answer
 from kfadapter.api.bounded import BoundedRoute
 from kfadapter.api.requests import body_schema, read_model
-from kfadapter.api.runs import rfc3339
+from kfadapter.api.times import rfc3339
 from kfadapter.errors import BadPageToken, SubscriptionNotFound
 from kfadapter.events.filters import EventFilter
 from kfadapter.events.subscribers import LONGEST_OVERLAP, OVERLAP, Subscribers, Tested

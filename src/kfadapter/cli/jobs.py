@@ -8,7 +8,8 @@ from rich.console import Console
 
 from kfadapter.cli.http import Adapter, open_adapter, segment
 from kfadapter.cli.names import pipeline_name_of
-from kfadapter.cli.options import ArgumentOption, Json, Url, read_argument
+from kfadapter.cli.options import ArgumentOption, Json, Timeout, Url, WaitOption, read_argument
+from kfadapter.cli.runwaiting import await_run, to_stderr
 from kfadapter.cli.tables import (
     heading,
     print_json,
@@ -63,6 +64,8 @@ def start(
     version: Annotated[str, typer.Option(help="The version's name.")] = "latest",
     experiment: Annotated[str, typer.Option(help="The experiment's name.")] = "Default",
     arg: ArgumentOption = None,
+    wait: WaitOption = False,
+    timeout: Timeout = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
@@ -79,6 +82,10 @@ def start(
                 "arguments": arguments,
             },
         )
+        if wait:
+            if not as_json:
+                to_stderr(f"training job {printable(job_id)} is started: run {body['run_id']}")
+            await_run(adapter, str(body["run_id"]), timeout, as_json=as_json)
     if as_json:
         print_json(text)
     else:
