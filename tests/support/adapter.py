@@ -18,6 +18,8 @@ START_SECONDS = 30.0
 
 T = TypeVar("T")
 
+T = TypeVar("T")
+
 
 class RunningAdapter:
     """An adapter with its loops, served from a thread.
@@ -73,6 +75,11 @@ class RunningAdapter:
         self._thread.join(START_SECONDS)
         assert not self._thread.is_alive(), "the adapter did not stop"
         self._listener.close()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something with the service's parts, on the adapter's own loop."""
+        assert self._loop is not None
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(START_SECONDS)
 
     def _run(self) -> None:
         try:

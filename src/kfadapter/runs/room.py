@@ -16,6 +16,7 @@ from kfadapter.runs.index import RunIndex
 from kfadapter.runs.indexing import Indexer
 from kfadapter.runs.logs import TaskLogs
 from kfadapter.runs.naming import ThingNames
+from kfadapter.runs.recurring import Recurring
 from kfadapter.runs.settling import Settler
 from kfadapter.runs.sightings import SeenRuns
 from kfadapter.runs.starting import Starter
@@ -43,6 +44,7 @@ class RunsRoom:
     starter: Starter
     again: Again
     changes: RunChanges
+    recurring: Recurring
     indexer: Indexer
     settler: Settler
 
@@ -74,6 +76,7 @@ def furnish(kubeflow: Kubeflow, database: Transactions, catalog: Catalog, clock:
     failures = FailureReader(kubeflow, logs, clock)
     reader = RunReader(kubeflow, index, ArgumentReader(catalog), failures, names, book, clock)
     starter = Starter(kubeflow, seen, catalog, book, clock, answer_seconds=pace.answer_seconds)
+    recurring = Recurring(kubeflow, database, starter, clock)
     return RunsRoom(
         index=index,
         seen=seen,
@@ -86,6 +89,9 @@ def furnish(kubeflow: Kubeflow, database: Transactions, catalog: Catalog, clock:
         starter=starter,
         again=Again(kubeflow, reader, starter, index),
         changes=RunChanges(kubeflow, reader, index, clock),
+        recurring=recurring,
         indexer=Indexer(kubeflow, index, seen, clock, source=pace.source, call_seconds=pace.poll_seconds),
-        settler=Settler(seen, book, clock, lookup_seconds=pace.lookup_seconds, poll_seconds=pace.poll_seconds),
+        settler=Settler(
+            seen, book, recurring, clock, lookup_seconds=pace.lookup_seconds, poll_seconds=pace.poll_seconds
+        ),
     )

@@ -10,6 +10,7 @@ import structlog
 
 from kfadapter.clock import Clock
 from kfadapter.errors import DatabaseError, KubeflowConflict, KubeflowError, KubeflowNotFound
+from kfadapter.runs.recurring import Recurring
 from kfadapter.runs.sightings import SeenRuns
 from kfadapter.runs.starts import Start, StartBook, StartState
 
@@ -28,8 +29,16 @@ class Settler:
     """
 
     def __init__(
-        self, runs: SeenRuns, book: StartBook, clock: Clock, *, lookup_seconds: float, poll_seconds: float
+        self,
+        runs: SeenRuns,
+        book: StartBook,
+        recurring: Recurring,
+        clock: Clock,
+        *,
+        lookup_seconds: float,
+        poll_seconds: float,
     ) -> None:
+        self._recurring = recurring
         self._runs = runs
         self._book = book
         self._clock = clock
@@ -41,6 +50,7 @@ class Settler:
         while True:
             try:
                 await self.look()
+                await self._recurring.recover()
             except (KubeflowError, DatabaseError) as exc:
                 log.info("starts cannot be settled now", action="settle_waits", reason=str(exc))
             except Exception:  # the outermost frame of the loop: one bad round must not end it

@@ -161,13 +161,13 @@ class Starter:
             replayed = await self._replayed(known, wish)
             if replayed is not None:
                 return replayed
-        source = await self._source(wish)
+        source = await self.source(wish)
         fitted = fit(source.parameters, wish.arguments, wish.carried)
         new = NewRun(
             run_id=str(uuid.uuid4()),
             display_name=(wish.display_name or self._name_of(source))[:NAME_LENGTH],
             description=wish.description,
-            experiment_id=await self._experiment_id(wish),
+            experiment_id=await self.experiment_id(wish),
             pipeline_id=source.pipeline_id,
             pipeline_version_id=source.version_id,
             pipeline_spec=source.pipeline_spec,
@@ -262,7 +262,8 @@ class Starter:
             waited += pause
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
-    async def _source(self, wish: StartWish) -> Source:
+    async def source(self, wish: StartWish) -> Source:
+        """What is to run; raises as `start`."""
         if wish.pipeline_spec is not None:
             spec = await asyncio.to_thread(read_spec, wish.pipeline_spec)
             await asyncio.to_thread(check_pipeline, spec.document, spec.platform)
@@ -292,7 +293,8 @@ class Starter:
             pipeline = await self._kubeflow.pipelines.find(wanted)
         return pipeline.pipeline_id, pipeline.display_name
 
-    async def _experiment_id(self, wish: StartWish) -> str:
+    async def experiment_id(self, wish: StartWish) -> str:
+        """Where it is to run, made if that is wished; empty: Kubeflow's default. Raises as `start`."""
         wanted, experiments = wish.experiment, self._kubeflow.experiments
         if not wanted:
             return ""

@@ -12,6 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from kfadapter.testing.kubeflow.calls import Asked, Handler
 from kfadapter.testing.kubeflow.pipeline_calls import PipelineCalls
+from kfadapter.testing.kubeflow.recurring_calls import RecurringCalls
 from kfadapter.testing.kubeflow.run_calls import ExperimentCalls, RunCalls
 from kfadapter.testing.kubeflow.wire import (
     KFPError,
@@ -49,7 +50,12 @@ class Application:
         self._lock = lock
         self._prefix = prefix
         self._tag_name = tag_name
-        calls = (PipelineCalls(world, wire), ExperimentCalls(world, wire), RunCalls(world, wire))
+        calls = (
+            PipelineCalls(world, wire),
+            ExperimentCalls(world, wire),
+            RunCalls(world, wire),
+            RecurringCalls(world, wire),
+        )
         table = [("*", "/healthz", self._healthz), *(route for one in calls for route in one.routes())]
         self._routes: list[tuple[str, re.Pattern[str], Handler]] = [
             (method, re.compile(pattern), handler) for method, pattern, handler in table
