@@ -56,6 +56,7 @@ class HealthRoutes:
         """Prometheus text format; without the ledger's numbers while it cannot be read."""
         try:
             self._metrics.note_ledger(await self._service.ledger.counts())
+            self._metrics.note_subscribers(await self._service.subscribers.counts())
         except DatabaseError as exc:
             log.warning("no numbers of the ledger", action="metrics_incomplete", reason=str(exc))
         text = await asyncio.to_thread(generate_latest, self._metrics.registry)

@@ -34,12 +34,29 @@ class Metrics:
             ),
         }
 
+        self.subscribers = {
+            "subscriptions": Gauge(
+                "kfadapter_subscriptions", "Subscriptions by state.", ("state",), registry=self.registry
+            ),
+            "deliveries": Gauge(
+                "kfadapter_deliveries", "Deliveries to subscribers by state.", ("state",), registry=self.registry
+            ),
+        }
+
     def note_ledger(self, counts: Mapping[str, Mapping[str, int]]) -> None:
         """Take over how many rows the ledger has in each state."""
-        for name, gauge in self.ledger.items():
-            gauge.clear()
-            for state, count in counts[name].items():
-                gauge.labels(state).set(count)
+        _take_over(self.ledger, counts)
+
+    def note_subscribers(self, counts: Mapping[str, Mapping[str, int]]) -> None:
+        """Take over how many subscriptions and deliveries there are in each state."""
+        _take_over(self.subscribers, counts)
+
+
+def _take_over(gauges: Mapping[str, Gauge], counts: Mapping[str, Mapping[str, int]]) -> None:
+    for name, gauge in gauges.items():
+        gauge.clear()
+        for state, count in counts[name].items():
+            gauge.labels(state).set(count)
 
 
 class MeasuredApp:

@@ -60,11 +60,21 @@ class CreateBody(_Body):
 
 
 class ChangeBody(_Body):
-    """What is to be changed; what is not given stays (RFC 7396), a filter is replaced as a whole."""
+    """What is to be changed; what is not given stays, null takes away (RFC 7396); a filter is replaced as a whole."""
 
-    url: str | None = Field(default=None, description="Where events are sent with POST.")
+    url: str = Field(default="", description="Where events are sent with POST.")
     display_name: str | None = Field(default=None, description="A name for people.")
     filter: FilterBody | None = Field(default=None, description="Which events.")
+
+    def to_values(self) -> dict[str, Any]:
+        """What was given.
+
+        Raises:
+            FilterRefused: The filter is one that no event could pass.
+        """
+        values: dict[str, Any] = {"url": self.url, "display_name": self.display_name or ""}
+        values["filter"] = EventFilter() if self.filter is None else self.filter.to_filter()
+        return {name: value for name, value in values.items() if name in self.model_fields_set}
 
 
 class RotateBody(_Body):
@@ -122,9 +132,7 @@ def _add_subscription_routes(router: APIRouter, subscribers: Subscribers) -> Non
     @router.patch("/{subscription_id}", summary="Change a subscription", openapi_extra=body_schema(ChangeBody))
     async def change(subscription_id: str, request: Request, if_match: IfMatch = None) -> Response:
         body = await read_model(request, ChangeBody)
-        values = body.model_dump(exclude_none=True, exclude={"filter"})
-        if body.filter is not None:
-            values["filter"] = body.filter.to_filter()
+        values = body.to_values()
         return _answer(await subscribers.change(subscription_id, values, revision=_revision(if_match)))
 
     @router.delete("/{subscription_id}", status_code=204, summary="Delete a subscription and its deliveries")

@@ -29,14 +29,16 @@ class Database:
 
     Args:
         url: An SQLAlchemy URL of SQLite (a file) or PostgreSQL.
+
+    Attributes:
         on_commit: Told, in the thread of the transaction, what a committed transaction has announced.
 
     Raises:
         DatabaseError: The URL cannot be used.
     """
 
-    def __init__(self, url: str, *, on_commit: Callable[[frozenset[str]], None] | None = None) -> None:
-        self._on_commit = on_commit
+    def __init__(self, url: str) -> None:
+        self.on_commit: Callable[[frozenset[str]], None] | None = None
         try:
             self._url = make_url(url)
         except ArgumentError as exc:
@@ -92,8 +94,8 @@ class Database:
                     writing.exec_driver_sql("SET LOCAL synchronous_commit TO off")
                 yield writing
             topics = taken(writing)
-        if topics and self._on_commit is not None:
-            self._on_commit(topics)
+        if topics and self.on_commit is not None:
+            self.on_commit(topics)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

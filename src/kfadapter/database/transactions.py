@@ -30,9 +30,10 @@ class Transactions:
     All methods raise DatabaseError when the database cannot be used: no space, no permission, locked, damaged.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._listeners: list[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = []
-        self._database = database = Database(url, on_commit=self._wake)
+        database.on_commit = self._wake
         writers = 1 if database.is_sqlite else POSTGRESQL_WRITERS
         self._writers = ThreadPoolExecutor(writers, thread_name_prefix="database-writer")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="database-reader")
@@ -45,7 +46,7 @@ class Transactions:
         Args:
             url: SQLAlchemy URL: `sqlite:///path/ledger.sqlite`, or `postgresql://…` for several replicas.
         """
-        transactions = cls(url)
+        transactions = cls(Database(url))
         try:
             transactions._database.open()
             bring_up_to_date(transactions._database)

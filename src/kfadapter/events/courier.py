@@ -10,6 +10,7 @@ import random
 import secrets
 import socket
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -24,7 +25,7 @@ from kfadapter.events.retries import RetryPolicy
 from kfadapter.events.sender import Answer, Outcome, Sender
 from kfadapter.events.signing import signed_headers
 from kfadapter.events.store_outcomes import Tried
-from kfadapter.events.subscriptions import Delivery, DeliveryState
+from kfadapter.events.subscriptions import DUE, Delivery, DeliveryState
 from kfadapter.events.tail import Tail, until
 
 # Requests to one receiver at the same time, from one process.
@@ -38,6 +39,19 @@ RENEW_SECONDS = 3.0
 WRITE_BACK_TRIES = 10
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Errand:
+    """A delivery that is claimed, and what it needs on its way.
+
+    Attributes:
+        keys: The secrets that sign it.
+    """
+
+    delivery: Delivery
+    url: str
+    keys: tuple[str, ...] = field(repr=False)
 
 
 class Courier:
@@ -78,7 +92,7 @@ class Courier:
 
     async def run(self) -> None:
         """Deliver for ever. When cancelled, what is on its way gets a few seconds and is written back."""
-        due = self._database.listen(store_deliveries.DUE)
+        due = self._database.listen(DUE)
         await self._safely(self.recover)
         beside = [
             asyncio.create_task(self._route_for_ever(), name="events-routing"),
@@ -126,8 +140,8 @@ class Courier:
                 await self._safely(self._renew)
 
     async def _renew(self) -> None:
-        until_ = self._clock.now() + timedelta(seconds=LEASE_SECONDS)
-        await self._database.note(store_deliveries.renew, self._claimant, set(self._in_flight), until_)
+        lasting = self._clock.now() + timedelta(seconds=LEASE_SECONDS)
+        await self._database.note(store_deliveries.renew, self._claimant, set(self._in_flight), lasting)
 
     async def _safely(self, work: Callable[[], Awaitable[object]]) -> None:
         try:
@@ -164,7 +178,8 @@ class Courier:
                 if not claimed and not flights:
                     return
                 flights |= {
-                    asyncio.create_task(self._deliver(one), name=f"deliver-{one.delivery_id}") for one in claimed
+                    asyncio.create_task(self._deliver(one), name=f"deliver-{one.delivery.delivery_id}")
+                    for one in claimed
                 }
                 done, flights = await asyncio.wait(flights, return_when=asyncio.FIRST_COMPLETED)
                 outcomes = {task.result() for task in done}
@@ -174,53 +189,43 @@ class Courier:
                 task.cancel()
             await asyncio.gather(*flights, return_exceptions=True)
 
-    async def _claim(self, subscription_id: str, limit: int) -> list[Delivery]:
+    async def _claim(self, subscription_id: str, limit: int) -> list[Errand]:
         if limit <= 0 or self._is_stopping:
             return []
         now = self._clock.now()
-        until_ = now + timedelta(seconds=LEASE_SECONDS)
+        lasting = now + timedelta(seconds=LEASE_SECONDS)
 
-        def work(connection: Connection) -> list[Delivery]:
+        def work(connection: Connection) -> list[Errand]:
             try:
-                in_trouble = store_subscriptions.find(connection, subscription_id).failures > 0
+                subscription = store_subscriptions.find(connection, subscription_id)
             except SubscriptionNotFound:
                 return []
-            wanted = min(limit, 1) if in_trouble else limit
-            return store_deliveries.claim(connection, subscription_id, self._claimant, now, until_, wanted)
+            wanted = min(limit, 1) if subscription.failures else limit
+            claimed = store_deliveries.claim(connection, subscription_id, self._claimant, now, lasting, wanted)
+            keys = tuple(store_subscriptions.valid_secrets(connection, subscription_id, now))
+            return [Errand(delivery=one, url=subscription.url, keys=keys) for one in claimed]
 
         return await self._database.note(work)
 
-    async def _deliver(self, delivery: Delivery) -> Outcome:
-        self._in_flight.add(delivery.delivery_id)
+    async def _deliver(self, errand: Errand) -> Outcome:
+        self._in_flight.add(errand.delivery.delivery_id)
         try:
-            return await self._sent_and_recorded(delivery)
+            return await self._sent_and_recorded(errand)
         finally:
-            self._in_flight.discard(delivery.delivery_id)
+            self._in_flight.discard(errand.delivery.delivery_id)
 
-    async def _sent_and_recorded(self, delivery: Delivery) -> Outcome:
-        started_at = self._clock.now()
+    async def _sent_and_recorded(self, errand: Errand) -> Outcome:
+        delivery, started_at = errand.delivery, self._clock.now()
+        body = delivery.body.encode()
         try:
-            answer = await self._send(delivery)
+            headers = signed_headers(errand.keys, delivery.event_id, started_at, body)
+            answer = await self._sender.send(errand.url, headers, body)
         except asyncio.CancelledError:
             text = "the service stopped while the answer was awaited"
             await self._record(delivery, Answer(outcome=Outcome.INTERRUPTED, status=None, text=text), started_at)
             raise
         await self._record(delivery, answer, started_at)
         return answer.outcome
-
-    async def _send(self, delivery: Delivery) -> Answer:
-        now = self._clock.now()
-
-        def look(connection: Connection) -> tuple[str, list[str]]:
-            subscription = store_subscriptions.find(connection, delivery.subscription_id)
-            return subscription.url, store_subscriptions.valid_secrets(connection, delivery.subscription_id, now)
-
-        try:
-            url, keys = await self._database.read(look)
-        except SubscriptionNotFound as exc:
-            return Answer(outcome=Outcome.INTERRUPTED, status=None, text=str(exc))
-        body = delivery.body.encode()
-        return await self._sender.send(url, signed_headers(keys, delivery.event_id, now, body), body)
 
     async def _record(self, delivery: Delivery, answer: Answer, started_at: datetime) -> None:
         tried = Tried(

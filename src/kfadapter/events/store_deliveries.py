@@ -18,13 +18,10 @@ from kfadapter.errors import LeaseLost, SubscriptionNotFound
 from kfadapter.events import log, store_subscriptions
 from kfadapter.events.envelope import body_of
 from kfadapter.events.records import Event, clean
-from kfadapter.events.subscriptions import Delivery, DeliveryState, Subscription, SubscriptionState, Try
+from kfadapter.events.subscriptions import DUE, Delivery, DeliveryState, Subscription, SubscriptionState, Try
 
 ROUTED = "routed"  # mark: events up to here have become deliveries
 ROUTED_AT_ONCE = 200
-DUE = "deliveries"
-"""What a transaction that makes a delivery due announces (`Transactions.listen`)."""
-
 KEPT_TRIES = 20
 ANSWER_LIMIT = 1000
 PENDING = DeliveryState.PENDING
@@ -168,7 +165,6 @@ def write_back(connection: Connection, claimant: str, was: Delivery, done: Writt
     if connection.execute(deliveries.update().where(ours).values(values)).rowcount != 1:
         raise LeaseLost("delivery", str(was.delivery_id), claimant)
     _add_try(connection, was.attempts + 1, done)
-    announce(connection, DUE)
 
 
 def renew(connection: Connection, claimant: str, delivery_ids: Iterable[int], until: datetime) -> None:

@@ -126,10 +126,10 @@ def _tell(connection: Connection, was: Delivery, tried: Tried, state: DeliverySt
     data = {
         "receiver": "subscription",
         "subscription_id": was.subscription_id,
-        "delivery_id": was.delivery_id,
+        "delivery": was.delivery_id,
         "event_id": was.event_id,
         "event_type": was.type,
-        "attempts": was.attempts + 1,
+        "tries": was.attempts + 1,
         "outcome": tried.answer.outcome.value,
         "status": tried.answer.status,
         "answer": tried.answer.text[:200],

@@ -5,14 +5,15 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, or_, select
+from sqlalchemy import Connection, RowMapping, Table, func, or_, select
 
+from kfadapter.database.announcements import announce
 from kfadapter.database.event_tables import deliveries, delivery_tries, subscription_secrets, subscriptions
 from kfadapter.errors import SubscriptionChanged, SubscriptionNotFound, SubscriptionRefused
 from kfadapter.events import log
 from kfadapter.events.filters import EventFilter
 from kfadapter.events.records import NewEvent
-from kfadapter.events.subscriptions import Subscription, SubscriptionState
+from kfadapter.events.subscriptions import DUE, Subscription, SubscriptionState
 from kfadapter.events.types import EventType
 
 SUBSCRIPTIONS_LIMIT = 500
@@ -54,7 +55,7 @@ def every(connection: Connection) -> list[Subscription]:
 def change(
     connection: Connection, subscription_id: str, values: Mapping[str, Any], revision: int | None, now: datetime
 ) -> Subscription:
-    """Change what the owner decides: name, URL, filter.
+    """Change what the owner decides: name, URL, filter. A new URL is tried at once.
 
     Args:
         revision: The revision that the change is meant for; None: any.
@@ -66,7 +67,8 @@ def change(
     found = find(connection, subscription_id, lock=True)
     if revision is not None and revision != found.revision:
         raise SubscriptionChanged(subscription_id, found.revision)
-    _write(connection, subscription_id, **values, revision=found.revision + 1, updated_at=now)
+    fresh = _tried_at_once(connection, subscription_id, now) if values.get("url", found.url) != found.url else {}
+    _write(connection, subscription_id, **values, **fresh, revision=found.revision + 1, updated_at=now)
     return find(connection, subscription_id)
 
 
@@ -77,13 +79,7 @@ def set_state(
     found = find(connection, subscription_id, lock=True)
     if state is found.state:
         return found
-    fresh: dict[str, Any] = {}
-    if state is SubscriptionState.ACTIVE:
-        fresh = {"failures": 0, "failing_since": None, "retry_at": None}
-        waiting = deliveries.update().where(deliveries.c.subscription_id == subscription_id)
-        connection.execute(
-            waiting.where(deliveries.c.state == "PENDING", deliveries.c.not_before > now).values(not_before=now)
-        )
+    fresh = _tried_at_once(connection, subscription_id, now) if state is SubscriptionState.ACTIVE else {}
     revision = found.revision + 1
     _write(connection, subscription_id, state=state, reason=reason, revision=revision, updated_at=now, **fresh)
     data = {"previous_state": found.state, "reason": reason, "display_name": found.display_name}
@@ -150,6 +146,29 @@ def _write(connection: Connection, subscription_id: str, **values: Any) -> None:
     connection.execute(subscriptions.update().where(its).values(**values))
 
 
+def _tried_at_once(connection: Connection, subscription_id: str, now: datetime) -> dict[str, Any]:
+    """What failed before does not count any more, and what waits is due. Returns what is to be written."""
+    waiting = deliveries.update().where(deliveries.c.subscription_id == subscription_id)
+    connection.execute(
+        waiting.where(deliveries.c.state == "PENDING", deliveries.c.not_before > now).values(not_before=now)
+    )
+    announce(connection, DUE)
+    return {"failures": 0, "failing_since": None, "retry_at": None}
+
+
 def _add_secret(connection: Connection, subscription_id: str, number: int, secret: str, now: datetime) -> None:
     row = {"subscription_id": subscription_id, "number": number, "secret": secret, "created_at": now}
     connection.execute(subscription_secrets.insert(), {**row, "expires_at": None})
+
+
+def counts(connection: Connection) -> dict[str, dict[str, int]]:
+    """How many subscriptions and deliveries there are in each state."""
+    return {
+        "subscriptions": _by_state(connection, subscriptions),
+        "deliveries": _by_state(connection, deliveries),
+    }
+
+
+def _by_state(connection: Connection, table: Table) -> dict[str, int]:
+    query = select(table.c.state, func.count()).group_by(table.c.state)
+    return {state: int(count) for state, count in connection.execute(query)}

@@ -229,6 +229,10 @@ class Subscribers:
             count += made
         return count
 
+    async def counts(self) -> dict[str, dict[str, int]]:
+        """How many subscriptions and deliveries there are in each state."""
+        return await self._database.read(store_subscriptions.counts)
+
     async def _set_state(self, subscription_id: str, state: SubscriptionState, reason: str) -> Subscription:
         now = self._clock.now()
         return await self._database.write(store_subscriptions.set_state, subscription_id, state, reason, now)

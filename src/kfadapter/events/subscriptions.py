@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from kfadapter.events.filters import EventFilter
 
+DUE = "deliveries"
+"""What a transaction that makes a delivery due announces (`Transactions.listen`)."""
+
 
 class SubscriptionState(StrEnum):
     """Whether a subscription's receiver is told."""

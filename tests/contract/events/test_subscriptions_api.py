@@ -65,7 +65,9 @@ def test_a_subscription_is_made_read_changed_and_deleted(adapter: RunningAdapter
     assert changed.headers["etag"] == '"2"'
     stale = call(adapter, "PATCH", path, json={"display_name": "x"}, headers={"if-match": '"1"'})
     assert (stale.status_code, stale.json()["type"]) == (412, "urn:kfadapter:problem:subscription-changed")
-    assert call(adapter, "PATCH", path, json={"filter": {}}).json()["filter"] == {}
+    nothing = call(adapter, "PATCH", path, json={"filter": None, "display_name": None}).json()
+    assert (nothing["filter"], nothing["display_name"], nothing["url"]) == ({}, "", receiver.url)
+    assert call(adapter, "PATCH", path, json={"url": None}).status_code == 422
 
     assert call(adapter, "DELETE", path).status_code == 204
     for method in ("GET", "DELETE"):
@@ -201,3 +203,22 @@ def test_a_secret_is_in_no_answer_and_no_log(
     answers.append(adapter.http.get("/v1/events?after=0", headers={"accept": "application/json"}).text)
     answers.append(json.dumps([caplog.text, *capsys.readouterr()]))
     assert not any(made["secret"].removeprefix("whsec_") in one for one in answers)
+
+
+def test_a_new_address_is_tried_at_once(adapter: RunningAdapter, receiver: Receiver) -> None:
+    made = create(adapter, "http://127.0.0.1:1/")
+    tell(adapter, new_event("r-1"))
+    path = f"/{made['subscription_id']}"
+    while call(adapter, "GET", path).json()["failures"] < 2:
+        pass
+    call(adapter, "PATCH", path, json={"url": receiver.url})
+    receiver.wait_for(1)
+
+
+def test_numbers_of_deliveries_are_among_the_metrics(adapter: RunningAdapter, receiver: Receiver) -> None:
+    create(adapter, receiver.url)
+    tell(adapter, new_event("r-1"))
+    receiver.wait_for(1)
+    metrics = adapter.http.get("/metrics").text
+    assert 'kfadapter_subscriptions{state="ACTIVE"} 1.0' in metrics
+    assert "kfadapter_deliveries{state=" in metrics
