@@ -82,7 +82,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def test_pipelines_are_listed_and_shown_by_name_and_by_id(service: Service) -> None:
     [pipeline] = [one for one in service.json("pipelines", "list")["pipelines"] if one["display_name"] == "qoe"]
     assert pipeline["description"] == "throughput"
-    assert service.json("pipelines", "show", "qoe") == service.json("pipelines", "show", pipeline["pipeline_id"])
+    by_name = service.json("pipelines", "show", "qoe")
+    assert by_name == {**service.json("pipelines", "show", pipeline["pipeline_id"]), "matched_by": "display_name"}
     page = service("pipelines", "show", "qoe").stdout
     rows = {line.split()[0]: line.split() for line in page.splitlines() if line.strip()}
     assert rows["epochs"][1:3] == ["NUMBER_INTEGER", "required"]
@@ -98,9 +99,10 @@ def test_json_is_the_answer_of_the_api(service: Service) -> None:
 def test_an_upload_of_a_known_name_is_its_next_version_and_delete_removes_all(service: Service, tmp_path: Path) -> None:
     file = tmp_path / "short lived.yaml"
     file.write_bytes(PACKAGE.read_bytes())
-    assert service.json("pipelines", "upload", str(file))["version_name"] == "short lived"
+    assert service.json("pipelines", "upload", str(file))["version"]["display_name"] == "short lived"
     assert "has version 2 now" in service("pipelines", "upload", str(file)).stdout
-    assert [one["name"] for one in service.json("pipelines", "show", "short lived")["versions"]] == ["short lived", "2"]
+    versions = service.json("pipelines", "versions", "short lived")["pipeline_versions"]
+    assert {one["display_name"] for one in versions} == {"short lived", "2"}
     assert service.json("pipelines", "delete", "short lived", "--yes")["status"] == "Deleted"
     assert "No pipeline is found" in service("pipelines", "show", "short lived", code=1).stderr
 

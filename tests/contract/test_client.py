@@ -109,12 +109,12 @@ def test_a_package_runs_without_being_uploaded(client: Client, fake_kubeflow: Fa
     assert client.list_pipelines().pipelines is None
 
 
-@dsl.component(base_image="python:3.11")
+@dsl.component(base_image="python:3.11")  # type: ignore[untyped-decorator]
 def double(number: int) -> int:
     return 2 * number
 
 
-@dsl.pipeline(name="doubling")
+@dsl.pipeline(name="doubling")  # type: ignore[untyped-decorator]
 def doubling(number: int = 2) -> None:
     double(number=number)
 

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ TYPED = {
 }
 
 
-def run_of(pipeline_id: str, parameters: dict[str, object], **fields: str) -> NewRun:
+def run_of(pipeline_id: str, parameters: dict[str, object], **fields: Any) -> NewRun:
     fields.setdefault("run_id", str(uuid.uuid4()))
     return NewRun(display_name="job", pipeline_id=pipeline_id, parameters=parameters, **fields)
 

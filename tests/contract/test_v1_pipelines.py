@@ -111,9 +111,9 @@ def test_pages_lead_through_everything_once(any_adapter: RunningAdapter) -> None
     for name in names:
         upload(any_adapter, HELLO, name=name)
     found: list[str] = []
-    token = ""
+    token: str | None = ""
     while token is not None:
-        params = {"page_size": 2, "page_token": token, "sort_by": "display_name"}
+        params: dict[str, Any] = {"page_size": 2, "page_token": token, "sort_by": "display_name"}
         page = any_adapter.http.get("/v1/pipelines", params=params).json()
         found += [one["display_name"] for one in page["pipelines"]]
         token = page["next_page_token"]

@@ -1,11 +1,15 @@
 """Pipelines and versions as `/v1` answers show them; the shapes are in `api.schemas`."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import orjson
+
+from kfadapter.api.answers import encode
 from kfadapter.api.times import rfc3339
 from kfadapter.errors import KubeflowError
-from kfadapter.kubeflow.catalog import CataloguedPipeline, MatchedBy
+from kfadapter.kubeflow.catalog import CataloguedPipeline, MatchedBy, Newest
 from kfadapter.kubeflow.client import Kubeflow
 from kfadapter.kubeflow.contents import VersionContent
 from kfadapter.kubeflow.features import TAGS
@@ -15,14 +19,16 @@ from kfadapter.pipelines.description import PipelineDescription
 
 Body = dict[str, Any]
 
-NO_DESCRIPTION: PipelineDescription = PipelineDescription(name="")
+SERVER_SECONDS = 2.0
+NOTHING_SAID = PipelineDescription(name="")
 
 
 async def known_server(kubeflow: Kubeflow) -> ServerInfo | None:
-    """What the server is; None when it does not say, which answers about pipelines can do without."""
+    """What the server is, remembered; None when it does not say soon: answers about pipelines can do without."""
     try:
-        return await kubeflow.server()
-    except KubeflowError:
+        async with asyncio.timeout(SERVER_SECONDS):
+            return await kubeflow.server()
+    except (KubeflowError, TimeoutError):
         return None
 
 
@@ -40,22 +46,14 @@ def pipeline_body(pipeline: Pipeline, server: ServerInfo | None) -> Body:
 
 def full_body(found: CataloguedPipeline, server: ServerInfo | None) -> Body:
     """A pipeline of a page with `view=FULL`."""
-    newest = found.newest
-    return {
-        **pipeline_body(found.pipeline, server),
-        "version_count": newest.count,
-        "parameters": _parameters(newest.content),
-        "latest_version": (
-            version_body(newest.version, newest.content, server) if newest.version and newest.content else None
-        ),
-    }
+    return {**_with_parameters(found, server), "latest_version": _latest(found.newest, server)}
 
 
 def detail_body(found: CataloguedPipeline, server: ServerInfo | None, matched_by: MatchedBy | None = None) -> Body:
     """A pipeline with its latest version whole."""
     newest = found.newest
     return {
-        **full_body(found, server),
+        **_with_parameters(found, server),
         "latest_version": (
             version_detail(newest.version, newest.content, server) if newest.version and newest.content else None
         ),
@@ -68,7 +66,6 @@ def version_body(
     version: PipelineVersion, content: VersionContent, server: ServerInfo | None, *, include_spec: bool = False
 ) -> Body:
     """A version in short."""
-    said = content.parsed or NO_DESCRIPTION
     body = {
         "pipeline_version_id": version.pipeline_version_id,
         "pipeline_id": version.pipeline_id,
@@ -78,30 +75,19 @@ def version_body(
         "created_at": rfc3339(version.created_at),
         "tags": _tags(version.tags, server),
         "code_source_url": version.code_source_url or None,
-        "digest": content.digest or None,
-        "spec_name": said.name or None,
-        "sdk_version": said.sdk_version or None,
-        "schema_version": said.schema_version or None,
-        "problem": str(content.problem) if content.problem else None,
+        **_once(content, "short", _short),
     }
-    return {**body, "pipeline_spec": content.document} if include_spec else body
+    return {**body, **_once(content, "spec", _spec)} if include_spec else body
 
 
 def version_detail(
     version: PipelineVersion, content: VersionContent, server: ServerInfo | None, *, include_spec: bool = False
 ) -> Body:
     """A version with everything a person asks first."""
-    said = content.parsed or NO_DESCRIPTION
     return {
         **version_body(version, content, server, include_spec=include_spec),
-        "spec_description": said.description or None,
-        "parameters": _parameters(content),
-        "artifacts": [artifact.to_json() for artifact in said.inputs.artifacts],
-        "outputs": said.outputs.to_json(),
-        "steps": list(said.steps) if content.parsed else [],
-        "images": [image.to_json() for image in said.images],
-        "packages": [package.to_json() for package in said.packages],
-        "counts": said.counts.to_json(),
+        **_once(content, "parameters", _parameters),
+        **_once(content, "long", _long),
     }
 
 
@@ -110,9 +96,68 @@ def unavailable(server: ServerInfo | None) -> list[str]:
     return [] if server is None or TAGS.is_native(server) else [TAGS.sentence]
 
 
-def _parameters(content: VersionContent | None) -> list[Body]:
-    said = content.parsed if content is not None else None
-    return [parameter.to_json() for parameter in said.inputs.parameters] if said is not None else []
+def _with_parameters(found: CataloguedPipeline, server: ServerInfo | None) -> Body:
+    content = found.newest.content
+    return {
+        **pipeline_body(found.pipeline, server),
+        "version_count": found.newest.count,
+        **(_once(content, "parameters", _parameters) if content else {"parameters": []}),
+    }
+
+
+def _latest(newest: Newest, server: ServerInfo | None) -> orjson.Fragment | None:
+    """The newest version in short; encoded once while it is remembered, for the next full page."""
+    version, content = newest.version, newest.content
+    if version is None or content is None:
+        return None
+    of, told, made = content.memo.get("latest", (None, None, None))
+    if of is version and told is server and isinstance(made, orjson.Fragment):
+        return made
+    fresh = orjson.Fragment(encode(version_body(version, content, server)).rstrip())
+    content.memo["latest"] = (version, server, fresh)
+    return fresh
+
+
+def _once(content: VersionContent, key: str, make: Callable[[VersionContent], Body]) -> Body:
+    """A part of an answer, each of its values encoded once for all answers it is in."""
+    made: Body | None = content.memo.get(key)
+    if made is None:
+        made = {name: orjson.Fragment(encode(value).rstrip()) for name, value in make(content).items()}
+        content.memo[key] = made
+    return made
+
+
+def _short(content: VersionContent) -> Body:
+    said = content.parsed or NOTHING_SAID
+    return {
+        "digest": content.digest or None,
+        "spec_name": said.name or None,
+        "sdk_version": said.sdk_version or None,
+        "schema_version": said.schema_version or None,
+        "problem": str(content.problem) if content.problem else None,
+    }
+
+
+def _spec(content: VersionContent) -> Body:
+    return {"pipeline_spec": content.document}
+
+
+def _parameters(content: VersionContent) -> Body:
+    said = content.parsed or NOTHING_SAID
+    return {"parameters": [parameter.to_json() for parameter in said.inputs.parameters]}
+
+
+def _long(content: VersionContent) -> Body:
+    said = content.parsed or NOTHING_SAID
+    return {
+        "spec_description": said.description or None,
+        "artifacts": [artifact.to_json() for artifact in said.inputs.artifacts],
+        "outputs": said.outputs.to_json(),
+        "steps": list(said.steps),
+        "images": [image.to_json() for image in said.images],
+        "packages": [package.to_json() for package in said.packages],
+        "counts": said.counts.to_json(),
+    }
 
 
 def _tags(tags: Mapping[str, str], server: ServerInfo | None) -> Body | None:

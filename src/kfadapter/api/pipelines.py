@@ -97,10 +97,8 @@ def pipeline_router(service: Service) -> APIRouter:
         page_token: PageToken = "",
     ) -> Response:
         wanted = list_filter(filter, name, text)
-        server, page = await asyncio.gather(
-            known_server(kubeflow),
-            kubeflow.pipelines.list(page_token=page_token, page_size=page_size, sort_by=sort_by, filter=wanted),
-        )
+        server = await known_server(kubeflow)
+        page = await kubeflow.pipelines.list(page_token=page_token, page_size=page_size, sort_by=sort_by, filter=wanted)
         if view is View.FULL:
             items = [full_body(one, server) for one in await catalog.with_newest(page.items)]
         else:
@@ -118,17 +116,20 @@ def pipeline_router(service: Service) -> APIRouter:
         "/by-name/{name:path}", summary="A pipeline by its name, with its latest version", response_model=PipelineDetail
     )
     async def read_by_name(name: str) -> Response:
-        server, (found, matched_by) = await asyncio.gather(known_server(kubeflow), catalog.named(name))
+        server = await known_server(kubeflow)
+        found, matched_by = await catalog.named(name)
         return json_answer(detail_body(found, server, matched_by))
 
     @router.get("/{pipeline_id}", summary="A pipeline with its latest version", response_model=PipelineDetail)
     async def read_pipeline(pipeline_id: PipelineID) -> Response:
-        server, found = await asyncio.gather(known_server(kubeflow), catalog.pipeline(pipeline_id))
+        server = await known_server(kubeflow)
+        found = await catalog.pipeline(pipeline_id)
         return json_answer(detail_body(found, server))
 
     @router.patch("/{pipeline_id}", summary="Rename or tag a pipeline", response_model=Pipeline)
     async def change_pipeline(pipeline_id: PipelineID, change: Change) -> Response:
         changed = await kubeflow.pipelines.update(pipeline_id, display_name=change.display_name or "", tags=change.tags)
+        catalog.changed(pipeline_id)
         return json_answer(pipeline_body(changed, await known_server(kubeflow)))
 
     @router.delete("/{pipeline_id}", status_code=204, summary="Delete a pipeline with all its versions")

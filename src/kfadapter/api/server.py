@@ -1,5 +1,7 @@
 """`/v1/server`: what Kubeflow this is, and what it cannot do. Answers soon, also while Kubeflow hangs."""
 
+from urllib.parse import urlsplit, urlunsplit
+
 from fastapi import APIRouter
 from starlette.responses import Response
 
@@ -31,7 +33,7 @@ def server_router(service: Service) -> APIRouter:
             {
                 "adapter_version": __version__,
                 "kubeflow": {
-                    "url": kubeflow.base_url,
+                    "url": _shown(kubeflow.base_url),
                     "kind": _kind(info, is_embedded=settings.kubeflow_base_url is None),
                     "reachable": problem is None,
                     "problem": problem,
@@ -50,6 +52,12 @@ def server_router(service: Service) -> APIRouter:
         )
 
     return router
+
+
+def _shown(url: str) -> str:
+    """An address without the password it may hold."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def _kind(info: ServerInfo | None, *, is_embedded: bool) -> str:

@@ -141,7 +141,8 @@ def facet_router(service: Service) -> APIRouter:
 
     @router.get("/preflight", summary="What this Kubeflow, or the engine, could not honour", response_model=Preflight)
     async def read_preflight(pipeline_id: PipelineID, version: VersionName) -> Response:
-        server, content = await asyncio.gather(known_server(kubeflow), catalog.content(pipeline_id, version))
+        server = await known_server(kubeflow)
+        content = await catalog.content(pipeline_id, version)
         findings: tuple[Finding, ...] = ()
         asked, missing = "nobody", ["Kubeflow does not tell its release: it is not known what it can honour."]
         if server is not None and server.is_embedded:

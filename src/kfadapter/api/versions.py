@@ -66,16 +66,14 @@ def version_router(service: Service) -> APIRouter:
         include_spec: IncludeSpec = False,
     ) -> Response:
         wanted = list_filter(filter, name, text)
-        server, page = await asyncio.gather(
-            known_server(kubeflow),
-            kubeflow.versions.list(
-                pipeline_id,
-                page_token=page_token,
-                page_size=page_size,
-                # A token says its order itself, and Kubeflow refuses another one beside it.
-                sort_by=sort_by or ("" if page_token else NEWEST_FIRST),
-                filter=wanted,
-            ),
+        server = await known_server(kubeflow)
+        page = await kubeflow.versions.list(
+            pipeline_id,
+            page_token=page_token,
+            page_size=page_size,
+            # A token says its order itself, and Kubeflow refuses another one beside it.
+            sort_by=sort_by or ("" if page_token else NEWEST_FIRST),
+            filter=wanted,
         )
         return json_answer(
             {
@@ -91,14 +89,16 @@ def version_router(service: Service) -> APIRouter:
 
     @router.get("/by-name/{name:path}", summary="A version by its name", response_model=VersionDetail)
     async def read_by_name(pipeline_id: PipelineID, name: str) -> Response:
-        server, version = await asyncio.gather(known_server(kubeflow), kubeflow.versions.find(pipeline_id, name))
+        server = await known_server(kubeflow)
+        version = await kubeflow.versions.find(pipeline_id, name)
         return json_answer(version_detail(version, await catalog.content_of(version), server))
 
     @router.get("/{version}", summary="A version, with what it says", response_model=VersionDetail)
     async def read_version(
         pipeline_id: PipelineID, version: VersionName, include_spec: IncludeSpec = False
     ) -> Response:
-        server, found = await asyncio.gather(known_server(kubeflow), catalog.version(pipeline_id, version))
+        server = await known_server(kubeflow)
+        found = await catalog.version(pipeline_id, version)
         content = await catalog.content_of(found)
         return json_answer(version_detail(found, content, server, include_spec=include_spec))
 

@@ -80,8 +80,8 @@ def show_versions(console: Console, versions: Sequence[Mapping[str, Any]]) -> No
 
 
 def required_first(parameters: Sequence[M]) -> list[M]:
-    """What must be given, then what may be."""
-    return sorted(parameters, key=lambda one: not one["required"])
+    """What must be given, then what may be, each by name: Kubeflow keeps no order."""
+    return sorted(parameters, key=lambda one: (not one["required"], one["name"]))
 
 
 def requirement(parameter: Mapping[str, Any]) -> str:

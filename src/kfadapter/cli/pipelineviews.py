@@ -208,13 +208,15 @@ def preflight(name: Wanted, version: VersionOption = LATEST, url: Url = None, as
 
 def show_difference(console: Console, body: dict[str, Any]) -> None:
     """What changed, section by section."""
+    from kfadapter.pipelines.diff import Section
+
     style = {"breaking": "red", "compatible": "green", "identical": "green"}[body["verdict"]]
-    console.print(
-        Text(f"{printable(body['from']['name'])} → {printable(body['to']['name'])}: "), Text(body["verdict"], style)
-    )
+    title = Text(f"{printable(body['from']['name'])} → {printable(body['to']['name'])}: ")
+    console.print(title.append(body["verdict"], style=style))
     for reason in body["reasons"]:
         console.print(Text(f"  {one_line(reason)}"), soft_wrap=True)
-    for section, changes in body["changes"].items():
+    for section in (one.value for one in Section):
+        changes = [change for change in body["changes"].get(section, []) if change["key"] != "digest"]
         if not changes:
             continue
         heading(console, section.replace("_", " ").capitalize())
@@ -233,7 +235,7 @@ def _show_report(console: Console, name: str, body: dict[str, Any]) -> None:
     for note in body["notes"]:
         console.print(Text(f"· {one_line(note['path'] + ': ' + note['message'])}", style="dim"), soft_wrap=True)
     for remark in body["warnings"]:
-        line = f"! {remark['path']}: {remark['message']} {remark['advice']} ({remark['rule']})"
+        line = f"! {remark['path']}: {remark['message']}; {remark['advice']} ({remark['rule']})"
         console.print(Text(one_line(line), style="yellow"), soft_wrap=True)
 
 

@@ -66,18 +66,24 @@ class Catalog:
         self._newest: Recent[tuple[PipelineVersion | None, int]] = Recent(
             clock, keep_seconds=KEEP_NEWEST_SECONDS, entries=4096
         )
+        self._pipelines: Recent[Pipeline] = Recent(clock, keep_seconds=KEEP_NEWEST_SECONDS)
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def pipeline(self, pipeline_id: str) -> CataloguedPipeline:
-        """The pipeline with this id, as it is now.
+        """The pipeline with this id and its newest version, as it is now; its names may be some seconds old.
 
         Raises:
             KubeflowNotFound: There is none.
         """
+        known = self._pipelines.get(pipeline_id)
+        if known is not None:
+            # Whether it is still there, the list of its versions tells.
+            newest = await self._read_newest(pipeline_id, pipeline_name=known.display_name)
+            return CataloguedPipeline(pipeline=known, newest=newest)
         pipeline, newest = await asyncio.gather(
             self._kubeflow.pipelines.get(pipeline_id), self._read_newest(pipeline_id)
         )
-        return CataloguedPipeline(pipeline=pipeline, newest=newest)
+        return CataloguedPipeline(pipeline=self._pipelines.put(pipeline, pipeline_id), newest=newest)
 
     async def named(self, name: str) -> tuple[CataloguedPipeline, MatchedBy]:
         """The pipeline with this name: the one shown so, else the one with this unique name, else the one whose newest
@@ -98,8 +104,11 @@ class Catalog:
 
     async def with_newest(self, pipelines: Sequence[Pipeline]) -> list[CataloguedPipeline]:
         """These pipelines with their newest versions, at most some seconds old."""
-        newest = await asyncio.gather(*map(self._recent_newest, pipelines))
-        return [CataloguedPipeline(pipeline=one, newest=its) for one, its in zip(pipelines, newest, strict=True)]
+        known = {one.pipeline_id: newest for one in pipelines if (newest := self._known_newest(one)) is not None}
+        unknown = [one for one in pipelines if one.pipeline_id not in known]
+        read = await asyncio.gather(*map(self._slotted_newest, unknown))
+        known.update((one.pipeline_id, newest) for one, newest in zip(unknown, read, strict=True))
+        return [CataloguedPipeline(pipeline=one, newest=known[one.pipeline_id]) for one in pipelines]
 
     async def version(self, pipeline_id: str, wanted: str) -> PipelineVersion:
         """The version that is meant by an id, a name, or `latest`, as it is now.
@@ -139,12 +148,13 @@ class Catalog:
         return list(zip(page.items, contents, strict=True))
 
     def changed(self, pipeline_id: str) -> None:
-        """This process has added, changed or removed a version."""
+        """This process has changed the pipeline, or added, changed or removed a version."""
         self._newest.forget(pipeline_id)
+        self._pipelines.forget(pipeline_id)
 
     def deleted(self, pipeline_id: str, version_id: str = "") -> None:
         """This process has deleted a version, or the pipeline with all of them."""
-        self._newest.forget(pipeline_id)
+        self.changed(pipeline_id)
         if version_id:
             self._contents.forget(version_id)
         else:
@@ -159,13 +169,18 @@ class Catalog:
         self._newest.put((replace(version, pipeline_spec=None), count), pipeline_id)
         return Newest(version=version, content=content, count=count)
 
-    async def _recent_newest(self, pipeline: Pipeline) -> Newest:
+    def _known_newest(self, pipeline: Pipeline) -> Newest | None:
+        """What was found some seconds ago, if its content is still kept."""
         known = self._newest.get(pipeline.pipeline_id)
-        if known is not None:
-            version, count = known
-            content = self._contents.kept(version.pipeline_version_id) if version is not None else None
-            if version is None or content is not None:
-                return Newest(version=version, content=content, count=count)
+        if known is None:
+            return None
+        version, count = known
+        if version is None:
+            return Newest(version=None, content=None, count=count)
+        content = self._contents.kept(version.pipeline_version_id)
+        return None if content is None else Newest(version=version, content=content, count=count)
+
+    async def _slotted_newest(self, pipeline: Pipeline) -> Newest:
         async with self._slots:
             try:
                 return await self._read_newest(pipeline.pipeline_id, pipeline_name=pipeline.display_name)

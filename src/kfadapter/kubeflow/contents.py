@@ -35,6 +35,7 @@ class VersionContent:
     Attributes:
         document: Its specification as Kubeflow has it: bare, or nested beside a platform document.
         digest: SHA-256 of the content; empty when it cannot be read.
+        memo: What readers have made of it, under keys of their own; it goes with the content.
         problem: Why it cannot be read: pipelines of KFP 1 are stored beside others. None when it can.
         size_bytes: Of its JSON text.
     """
@@ -46,6 +47,7 @@ class VersionContent:
     size_bytes: int
     problem: PackageError | None = None
     parsed: PipelineDescription | None = field(default=None, repr=False)
+    memo: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def description(self) -> PipelineDescription:

@@ -163,7 +163,11 @@ def read_executors(pipeline: Fields) -> dict[str, Executor]:
     Raises:
         PackageError: A field has the wrong shape; names its path.
     """
-    return {label: _executor(label, fields) for label, fields in pipeline.object("deploymentSpec").entries("executors")}
+    installations: dict[str, Installation] = {}
+    return {
+        label: _executor(label, fields, installations)
+        for label, fields in pipeline.object("deploymentSpec").entries("executors")
+    }
 
 
 _KINDS = {
@@ -176,12 +180,12 @@ _CONTAINER_FIELDS = frozenset(("image", "command", "args", "resources", "env"))
 _IMPORTER_FIELDS = frozenset(("artifactUri", "typeSchema", "reimport", "metadata", "downloadToWorkspace"))
 
 
-def _executor(label: str, fields: Fields) -> Executor:
+def _executor(label: str, fields: Fields, installations: dict[str, Installation]) -> Executor:
     kind = next((kind for name, kind in _KINDS.items() if name in fields), ExecutorKind.UNKNOWN)
     if kind is ExecutorKind.CONTAINER:
         inner = fields.object("container")
         extra = fields.rest(frozenset(("container",))) | inner.rest(_CONTAINER_FIELDS)
-        return Executor(label=label, kind=kind, container=_container(inner), extra=extra)
+        return Executor(label=label, kind=kind, container=_container(inner, installations), extra=extra)
     if kind is ExecutorKind.IMPORTER:
         inner = fields.object("importer")
         extra = fields.rest(frozenset(("importer",))) | inner.rest(_IMPORTER_FIELDS)
@@ -189,7 +193,8 @@ def _executor(label: str, fields: Fields) -> Executor:
     return Executor(label=label, kind=kind, extra=dict(fields.document))
 
 
-def _container(fields: Fields) -> Container:
+def _container(fields: Fields, installations: dict[str, Installation]) -> Container:
+    """A container; most of a pipeline's install the same, which is read once."""
     command, args = fields.texts("command"), fields.texts("args")
     source = read_source(command, args)
     resources = fields.object("resources")
@@ -200,9 +205,16 @@ def _container(fields: Fields) -> Container:
         env={variable.text("name"): variable.text("value") for variable in fields.objects("env")},
         resources=_resources(resources),
         accelerator=_accelerator(resources),
-        installation=None if source is None else read_installation(command),
+        installation=None if source is None else _installation(command, installations),
         source=source,
     )
+
+
+def _installation(command: tuple[str, ...], known: dict[str, Installation]) -> Installation:
+    prelude = command[2]
+    if prelude not in known:
+        known[prelude] = read_installation(command)
+    return known[prelude]
 
 
 def _resources(fields: Fields) -> Resources:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from kfadapter.pipelines.changes import Section
 from kfadapter.pipelines.description import PipelineDescription
 from kfadapter.pipelines.executors import Container, Executor
-from kfadapter.pipelines.graph import Node
+from kfadapter.pipelines.graph import Node, Reason
 from kfadapter.pipelines.scalars import JSON
 from kfadapter.pipelines.spec import Artifact, Parameter
 
@@ -32,10 +32,16 @@ def facts_of(description: PipelineDescription) -> Facts:
         for section, fact in _executor(executor) if executor is not None else ():
             facts[section][node.id] = fact
     for edge in description.graph.edges:
-        facts[Section.EDGES][f"{edge.source} -> {edge.target}"] = [reason.to_json() for reason in edge.reasons]
+        facts[Section.EDGES][f"{edge.source} -> {edge.target}"] = [
+            reason.to_json() for reason in sorted(edge.reasons, key=_reason)
+        ]
     whole = {**description.platform.pipeline, **description.platform.others}
     facts[Section.PLATFORM][""] = whole or None
     return {section: {key: fact for key, fact in found.items() if fact is not None} for section, found in facts.items()}
+
+
+def _reason(reason: Reason) -> tuple[str, str, str]:
+    return reason.kind.value, reason.output, reason.input
 
 
 def _pipeline(description: PipelineDescription) -> dict[str, JSON]:

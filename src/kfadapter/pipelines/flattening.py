@@ -282,8 +282,8 @@ class _Flattening:
 
 
 def node_id(group: str, task: str) -> str:
-    """The id of a task in a group."""
-    name = task.replace("%", "%25").replace(".", "%2E") if "." in task or "%" in task else task
+    """The id of a task in a group; `%` stands for a name without letters."""
+    name = task.replace("%", "%25").replace(".", "%2E") if "." in task or "%" in task else task or "%"
     return f"{group}.{name}" if group else name
 
 
@@ -368,7 +368,7 @@ def _trigger(task: TaskPlan, inputs: tuple[NodeInput, ...], scope: _Scope) -> Tr
     if task.condition:
         parts.append("only if " + in_words(task.condition, lambda name: labels.get(name, name)))
     if task.strategy == ALL_UPSTREAM_COMPLETED:
-        upstream = " and ".join(cut(name) for name in task.upstream[:6]) or "all before it"
+        upstream = " and ".join(cut(name) for name in sorted(task.upstream)[:6]) or "all before it"
         parts.append(f"after {upstream}, however that ended")
     elif task.strategy and not task.condition:
         parts.append(f"when {task.strategy}")

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
@@ -113,6 +114,7 @@ def _one_of(field: FieldDescriptor, key: str, value: Any, path: str, chosen: dic
     chosen.setdefault(group.name, key)
 
 
+@lru_cache(maxsize=256)
 def _fields_of(descriptor: Descriptor) -> dict[str, FieldDescriptor]:
     """Fields by the two names that protobuf's JSON takes."""
     fields = {field.name: field for field in descriptor.fields}

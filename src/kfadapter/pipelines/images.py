@@ -57,4 +57,4 @@ def read_image(name: str) -> Image:
 
 def _cut(text: str, mark: str, form: re.Pattern[str]) -> tuple[str, str]:
     before, found, after = text.rpartition(mark)
-    return (before, after) if found and before and form.fullmatch(after) else (text, "")
+    return (before, after) if found and before and "@" not in before and form.fullmatch(after) else (text, "")

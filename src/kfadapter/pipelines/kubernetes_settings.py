@@ -90,7 +90,7 @@ def _pod_metadata(fields: Fields) -> Iterator[Setting]:
         ("labels", SettingKind.POD_LABEL, "label"),
         ("annotations", SettingKind.POD_ANNOTATION, "annotation"),
     ):
-        for key, value in fields.text_map(name).items():
+        for key, value in sorted(fields.text_map(name).items()):
             yield Setting(kind=kind, text=f"{word} {key}={value}", field="podMetadata", value={name: {key: value}})
 
 
@@ -206,15 +206,17 @@ def _terms(fields: Fields, name: str) -> Iterator[str]:
 
 def _security_context(fields: Fields) -> str:
     words = {"runAsUser": "as user", "runAsGroup": "as group", "runAsNonRoot": "not as root:"}
-    return "runs " + ", ".join(f"{words.get(camel_case(n), n)} {_compact(v)}" for n, v in fields.document.items())
+    return "runs " + ", ".join(
+        f"{words.get(camel_case(n), n)} {_compact(v)}" for n, v in sorted(fields.document.items())
+    )
 
 
 def _pairs(labels: Mapping[str, str]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in labels.items())
+    return ", ".join(f"{name}={value}" for name, value in sorted(labels.items()))
 
 
 def _compact(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 

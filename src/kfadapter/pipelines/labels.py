@@ -45,8 +45,8 @@ def shown_value(value: JSON) -> str:
     if isinstance(value, str):
         return json.dumps(cut(value), ensure_ascii=False)
     if isinstance(value, list) and len(value) > 20:
-        return f"{cut(json.dumps(value[:3], ensure_ascii=False)[:-1])}, … {len(value)} items]"
-    return cut(json.dumps(value, ensure_ascii=False))
+        return f"{cut(json.dumps(value[:3], ensure_ascii=False, sort_keys=True)[:-1])}, … {len(value)} items]"
+    return cut(json.dumps(value, ensure_ascii=False, sort_keys=True))
 
 
 def cut(text: str) -> str:

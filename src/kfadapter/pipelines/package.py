@@ -129,9 +129,17 @@ def unpacked(content: bytes, limits: PackageLimits) -> bytes:
 
 
 def digest_of(pipeline: Mapping[str, JSON], platform: Mapping[str, JSON] | None) -> str:
-    """SHA-256 in hexadecimal of a specification, the same however its numbers, keys and documents were written."""
+    """SHA-256 in hexadecimal of a specification, the same however its numbers, keys and documents were written.
+
+    Raises:
+        PackageError: It holds a number of more than 64 bits, or a text that is none.
+    """
     pair: JSON = {"pipeline_spec": dict(pipeline), "platform_spec": _plain(platform)}
-    return hashlib.sha256(orjson.dumps(whole_numbers(pair), option=orjson.OPT_SORT_KEYS)).hexdigest()
+    try:
+        written = orjson.dumps(whole_numbers(pair), option=orjson.OPT_SORT_KEYS)
+    except TypeError as exc:
+        raise PackageError(f"the specification holds what JSON cannot: {exc}") from exc
+    return hashlib.sha256(written).hexdigest()
 
 
 def _load(file: bytes, limits: DocumentLimits) -> tuple[dict[str, JSON] | None, list[JSON]]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from kfadapter.errors import PackageError
@@ -200,7 +201,12 @@ def get(mapping: Mapping[str, Any], name: str) -> Any:
     value = mapping.get(name)
     if value is not None:
         return value
-    return mapping.get("".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name))
+    return mapping.get(_snake_case(name))
+
+
+@lru_cache(maxsize=512)
+def _snake_case(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
 
 
 def _object(mapping: Mapping[str, Any], name: str, path: str = "") -> Mapping[str, Any]:
@@ -338,6 +344,8 @@ def _double(value: JSON) -> JSON:
 
 def whole_numbers(value: JSON) -> JSON:
     """A value with every double that is a whole number written as one, at any depth."""
+    if type(value) is str:
+        return value
     if isinstance(value, float):
         return int(value) if value.is_integer() and abs(value) <= MAX_EXACT_INTEGER else value
     if isinstance(value, list):

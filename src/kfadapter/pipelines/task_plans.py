@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import orjson
+
 from kfadapter.errors import PackageError
 from kfadapter.pipelines.components import Caching, Retry, read_caching, read_retry
 from kfadapter.pipelines.conditions import inputs_of
@@ -129,17 +131,15 @@ def field_of(expression: str) -> str:
 
 
 def weight_of(value: JSON) -> int:
-    """What a value adds to an answer, in units of some 64 bytes.
+    """What a value adds to an answer, in units of 64 bytes.
 
-    It is called for documents whose depth is limited.
+    Raises:
+        PackageError: It holds what JSON cannot.
     """
-    if isinstance(value, str):
-        return 1 + len(value) // _BYTES_A_UNIT
-    if isinstance(value, list):
-        return 1 + sum(map(weight_of, value))
-    if isinstance(value, Mapping):
-        return 1 + sum(weight_of(key) + weight_of(item) for key, item in value.items())
-    return 1
+    try:
+        return 1 + len(orjson.dumps(value)) // _BYTES_A_UNIT
+    except TypeError as exc:
+        raise PackageError(f"the specification holds what JSON cannot: {exc}") from exc
 
 
 def _task(name: str, fields: Fields) -> TaskPlan:

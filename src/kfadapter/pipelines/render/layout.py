@@ -15,8 +15,11 @@ STEP_HEIGHT = 36.0
 _NARROWEST = 112.0
 _TITLE_SIZE, _SUBTITLE_SIZE = 14.6, 11.8  # of the widest common fonts: DejaVu Sans, Verdana
 _LONGEST_STEP, _LONGEST_GROUP = 34, 64
-_NARROW = frozenset("iljtfrI.,:;'|!()[]{} -")
-_WIDE = frozenset("mwMW@%")
+_WIDTHS = {
+    **dict.fromkeys("ABCDEFGHJKLNOPQRSTUVXYZ", 0.66),
+    **dict.fromkeys("iljtfrI.,:;'|!()[]{} -", 0.34),
+    **dict.fromkeys("mwMW@%", 0.95),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,15 +56,7 @@ class Layout:
 
 def text_width(text: str, size: float) -> float:
     """About how wide a text is drawn, in pixels."""
-    total = 0.0
-    for letter in text:
-        if letter in _NARROW:
-            total += 0.34
-        elif letter in _WIDE or ord(letter) > 0x2E80:
-            total += 0.95
-        else:
-            total += 0.66 if letter.isupper() else 0.56
-    return total * size
+    return sum(_WIDTHS.get(letter, 0.56 if letter < "\u2e80" else 0.95) for letter in text) * size
 
 
 def tag_width(tag: str) -> float:
@@ -86,6 +81,7 @@ class _Layouting:
             self._edges.setdefault(parents[edge.source], []).append(edge)
         self._insides: dict[str, Placement] = {}
         self._sizes: dict[str, tuple[float, float]] = {}
+        self._texts = {node.id: _texts(node) for node in selection.nodes}
 
     def layout(self) -> Layout:
         for node in reversed(self._selection.nodes):
@@ -113,19 +109,19 @@ class _Layouting:
             if node.id in self._insides:
                 inner_width = self._insides[node.id].width
                 indent = (self._sizes[node.id][0] - inner_width) / 2
-                corners[node.id] = (left + x + indent, top + y + _header(node))
+                corners[node.id] = (left + x + indent, top + y + self._header(node))
         for edge in self._edges.get(group, ()):
             points = placement.routes.get((edge.source, edge.target), ())
             lines.append(Line(edge=edge, points=tuple((left + x, top + y) for x, y in points)))
 
     def _frame(self, node: Node, x: float, y: float) -> Frame:
         width, height = self._sizes[node.id]
-        title, subtitle = _texts(node)
+        title, subtitle = self._texts[node.id]
         inside = self._selection.closed.get(node.id, 0)
         return Frame(node=node, x=x, y=y, width=width, height=height, title=title, subtitle=subtitle, inside=inside)
 
     def _measure(self, node: Node) -> None:
-        title, subtitle = _texts(node)
+        title, subtitle = self._texts[node.id]
         wide = max(text_width(title, _TITLE_SIZE) + 34, text_width(subtitle, _SUBTITLE_SIZE) + 26)
         if node.is_group:
             wide = max(wide + tag_width(words.TAGS[node.kind]) + 8, _NARROWEST)
@@ -134,7 +130,7 @@ class _Layouting:
             self._sizes[node.id] = (max(wide, _NARROWEST), STEP_HEIGHT + SUBTITLE * lines)
             return
         inside = self._insides[node.id] = self._place(node.id)
-        height = _header(node) + inside.height + PADDING
+        height = self._header(node) + inside.height + PADDING
         self._sizes[node.id] = (max(wide, inside.width + 2 * PADDING), height)
 
     def _place(self, group: str) -> Placement:
@@ -144,9 +140,8 @@ class _Layouting:
         ]
         return place(boxes, [(edge.source, edge.target) for edge in self._edges.get(group, ())])
 
-
-def _header(node: Node) -> float:
-    return HEADER + (SUBTITLE if _texts(node)[1] else 0) + 8
+    def _header(self, node: Node) -> float:
+        return HEADER + (SUBTITLE if self._texts[node.id][1] else 0) + 8
 
 
 def _texts(node: Node) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """The graph as an SVG picture."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from xml.sax.saxutils import escape, quoteattr
 
@@ -13,6 +14,8 @@ from kfadapter.pipelines.render.selection import Selection, select
 _MARGIN = 24.0
 _TITLE_ROOM = 34.0
 _LEGEND_ROOM = 30.0
+# XML knows no control characters and no halves of surrogate pairs.
+_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _FONT = "Inter,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
 
 # How each reason's lines look: class, word in the legend.
@@ -273,16 +276,8 @@ def _n(number: float) -> str:
 
 
 def _text(text: str) -> str:
-    return escape("".join(_legal(letter) for letter in text))
+    return escape(_ILLEGAL.sub("\ufffd", text))
 
 
 def _attribute(text: str) -> str:
-    return quoteattr("".join(_legal(letter) for letter in text))
-
-
-def _legal(letter: str) -> str:
-    """XML knows no control characters and no halves of surrogate pairs."""
-    code = ord(letter)
-    if (code < 0x20 and letter not in "\t\n") or 0xD800 <= code <= 0xDFFF or code in (0xFFFE, 0xFFFF):
-        return "\ufffd"
-    return letter
+    return quoteattr(_ILLEGAL.sub("\ufffd", text))
