@@ -45,6 +45,7 @@ QUEUE = 100
 ROUNDS = 7
 POLL_SECONDS = 0.01
 PAGE_CALLS = 40
+ORDERS = ("id", "state", "storage_state", "finished_at", "scheduled_at", "description", "experiment_id")
 MEBIBYTE = 2**20
 
 
@@ -329,6 +330,9 @@ def asked(experiment: str) -> list[tuple[str, str, dict[str, str]]]:
         ("runs, 20, that failed, newest first", "/runs", {**newest, **where("state", "EQUALS", "FAILED")}),
         ("runs, 20, not archived, newest first", "/runs", {**newest, **not_archived}),
         ("runs, 20, whose name contains 0421", "/runs", where("name", "IS_SUBSTRING", "0421")),
+        ("runs, 20, whose name contains what none does", "/runs", {**newest, **where("name", "IS_SUBSTRING", "zz")}),
+        ("runs, 20, of an experiment, not archived", "/runs", {**newest, **not_archived, "experiment_id": experiment}),
+        *((f"runs, 20, in order of {key}", "/runs", {"page_size": "20", "sort_by": f"{key} desc"}) for key in ORDERS),
         ("runs, 20, of one name", "/runs", where("name", "EQUALS", "bench 004213")),
         ("pipelines, 20, newest first", "/pipelines", newest),
         ("pipelines, 200, by name", "/pipelines", {"page_size": "200", "sort_by": "name"}),

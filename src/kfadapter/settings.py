@@ -4,6 +4,8 @@ Every `KFADAPTER_*` variable is documented in docs/settings.md. Upstream's six v
 their meaning and are used where ours are not given.
 """
 
+import contextlib
+import ctypes
 import os
 from collections.abc import Mapping
 from ipaddress import ip_network
@@ -102,7 +104,13 @@ class Settings(BaseSettings):
     engine_log_limit_bytes: int = Field(
         10 * 1024 * 1024, ge=4096, description="A task's log is cut in the middle beyond this size."
     )
+    engine_output_limit_bytes: int = Field(
+        10 * 1024**3, ge=0, description="A task that leaves more fails, and writes no larger file; 0: no limit."
+    )
     engine_run_timeout_seconds: float = Field(0, ge=0, description="A run is ended after so long; 0: no limit.")
+    engine_install_timeout_seconds: float = Field(
+        1800, ge=0, description="Building a task environment fails after so long; 0: no limit."
+    )
     engine_pass_env: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Names, separated by commas, of the service's own variables that tasks may see."
     )
@@ -250,6 +258,20 @@ def installer_environment() -> dict[str, str]:
 def passed_environment(names: tuple[str, ...]) -> Mapping[str, str]:
     """The service's variables with these names, for tasks that are allowed to see them."""
     return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def hide_environment() -> None:
+    """Take this process's variables from where other processes of the same user can read them (/proc/PID/environ).
+
+    They stay what they are for this process and for those it starts.
+    """
+    for name, value in os.environb.items():
+        os.putenv(name, value)  # a copy elsewhere, which the C library uses from here on
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        fields = Path("/proc/self/stat").read_text().rpartition(") ")[2].split()
+        begin, end = int(fields[47]), int(fields[48])
+        if 0 < begin < end:
+            ctypes.memset(begin, 0, end - begin)
 
 
 def _is_for_installers(name: str) -> bool:

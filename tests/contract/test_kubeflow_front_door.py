@@ -13,6 +13,7 @@ from kfadapter.errors import (
     KubeflowTimeout,
 )
 from kfadapter.kubeflow.client import Kubeflow
+from kfadapter.kubeflow.parts import Part
 from kfadapter.testing.faults import Fault
 from kfadapter.testing.kubeflow import FakeKubeflow
 
@@ -32,6 +33,14 @@ async def test_a_log_comes_in_blocks(door: FakeKubeflow) -> None:
     assert len(blocks) > 1
     asked = door.requests[-1].query
     assert (asked["podname"], asked["runid"], asked["podnamespace"]) == (["pod-1"], ["run-1"], ["team"])
+
+
+async def test_a_server_that_knows_no_ranges_sends_the_whole_log(door: FakeKubeflow) -> None:
+    door.add_log("pod-1", b"0123456789")
+    part = Part("bytes=3-")
+    async with Kubeflow(door.base_url) as kubeflow:
+        blocks = [block async for block in kubeflow.pods.log("pod-1", "run-1", part=part)]
+    assert (b"".join(blocks), part.content_range, part.is_beyond) == (b"0123456789", "", False)
 
 
 async def test_an_artifact_comes_as_it_is(door: FakeKubeflow) -> None:

@@ -10,6 +10,8 @@ from kfadapter.cli.times import parse_time
 
 END_STATES = frozenset({"SUCCEEDED", "FAILED", "CANCELED", "SKIPPED"})
 NOT_FOUND = 404
+PARTIAL = 206
+RANGE_NOT_SATISFIABLE = 416
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +36,8 @@ class _Reading:
     is_over: bool = False
     is_first: bool = field(default=True)
 
-    def take(self, content: bytes, *, is_over: bool, tail: int | None) -> list[str]:
-        """The lines that are new. An unfinished last line waits for its end, or for the task's."""
-        if len(content) < self.consumed:
-            self.consumed = 0
-        fresh = content[self.consumed :]
+    def take(self, fresh: bytes, *, is_over: bool, tail: int | None) -> list[str]:
+        """The lines of what is new. An unfinished last line waits for its end, or for the task's."""
         if not is_over:
             fresh = fresh[: fresh.rfind(b"\n") + 1]
         self.consumed += len(fresh)
@@ -86,10 +85,18 @@ class RunFollower:
             reading.attempts, reading.consumed, reading.is_over = attempts, 0, False
         if reading.is_over:
             return
-        content = read_log(self._adapter, self._run_id, task["task_id"])
+        fresh = self._fresh(task["task_id"], reading)
         is_over = task["state"] in END_STATES
-        for text in reading.take(content or b"", is_over=is_over, tail=self._tail):
+        for text in reading.take(fresh, is_over=is_over, tail=self._tail):
             yield LogLine(task_id=task["task_id"], task=task["name"], text=text)
+
+    def _fresh(self, task_id: str, reading: _Reading) -> bytes:
+        """What a log has got since it was read last; all of one that is shorter by now, and so another one."""
+        content, begin = read_log_from(self._adapter, self._run_id, task_id, reading.consumed)
+        if begin + len(content) < reading.consumed:
+            reading.consumed = 0
+            content, begin = read_log_from(self._adapter, self._run_id, task_id, 0)
+        return content[reading.consumed - begin :]
 
 
 def tasks_with_logs(run: dict[str, Any], wanted: str | None) -> list[dict[str, Any]]:
@@ -101,6 +108,24 @@ def tasks_with_logs(run: dict[str, Any], wanted: str | None) -> list[dict[str, A
 def started_at(task: dict[str, Any]) -> datetime:
     """When a task started, to sort by: those that have not are last."""
     return parse_time(task["started_at"]) or datetime.max.replace(tzinfo=UTC)
+
+
+def read_log_from(adapter: Adapter, run_id: str, task_id: str, first: int) -> tuple[bytes, int]:
+    """A log from a byte on, and the byte that came first: an earlier one from servers that know no ranges.
+
+    When the log is shorter than that nothing comes, and the second value is where it ends.
+    """
+    wanted = {"range": f"bytes={first}-"} if first else {}
+    headers = {"accept": "text/plain, */*", **wanted}
+    try:
+        response = adapter.send("GET", f"/v1/runs/{run_id}/logs", params={"task": task_id}, headers=headers)
+    except AdapterFailed as exc:
+        if exc.status == NOT_FOUND:
+            return b"", 0
+        if exc.status == RANGE_NOT_SATISFIABLE:
+            return b"", exc.size if exc.size is not None else first
+        raise
+    return response.content, first if response.status_code == PARTIAL else 0
 
 
 def read_log(adapter: Adapter, run_id: str, task_id: str, tail: int | None = None) -> bytes | None:

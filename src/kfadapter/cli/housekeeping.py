@@ -8,10 +8,10 @@ from pathlib import Path
 
 from kfadapter.cli.tables import print_json, screen, show_table
 from kfadapter.cli.times import moment
-from kfadapter.engine.keeping.sizes import shown_bytes
 from kfadapter.engine.keeping.surplus import Surplus
 from kfadapter.engine.keeping.sweep import DATABASE, Removal, Sweep, data_directory, everything
 from kfadapter.engine.protocol.faults import ApiError
+from kfadapter.engine.running.sizes import shown_bytes
 from kfadapter.engine.store.database import Store
 from kfadapter.errors import EngineError
 from kfadapter.service import engine_settings

@@ -21,11 +21,13 @@ class AdapterFailed(KFAdapterError):
 
     Attributes:
         status: The HTTP status it answered with; None when it did not answer.
+        size: How many bytes there are, when more than these were asked for (416).
     """
 
-    def __init__(self, message: str, *, status: int | None = None) -> None:
+    def __init__(self, message: str, *, status: int | None = None, size: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.size = size
 
 
 class Adapter:
@@ -56,7 +58,9 @@ class Adapter:
         with self._failures():
             response = self._client.request(method, path, **parts)
         if not response.is_success:
-            raise AdapterFailed(_refusal(response), status=response.status_code)
+            end = response.headers.get("content-range", "").removeprefix("bytes */")
+            size = int(end) if end.isdecimal() else None
+            raise AdapterFailed(_refusal(response), status=response.status_code, size=size)
         return response
 
     @contextmanager

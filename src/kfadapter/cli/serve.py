@@ -13,10 +13,11 @@ import uvloop
 from kfadapter.api.app import create_app
 from kfadapter.cli.logs import configure_logs
 from kfadapter.engine.config import EngineSettings
+from kfadapter.engine.running.processes import close_to_others
 from kfadapter.errors import KFAdapterError
 from kfadapter.httpserver import HTTPServer, address, listen
 from kfadapter.service import engine_settings, open_service
-from kfadapter.settings import Settings, load_settings
+from kfadapter.settings import Settings, hide_environment, load_settings
 
 ENGINE_PORT = 8888
 EXIT_FAILED = 1
@@ -32,6 +33,7 @@ def run_service(
     training_manager_url: str | None,
 ) -> None:
     """Run the adapter until it is told to stop; exits with 1 or 2 and one line when it cannot start."""
+    _hide()
     settings = _settings(
         host=host,
         port=port,
@@ -48,6 +50,7 @@ def run_service(
 
 def run_engine(*, host: str | None, port: int | None, data_dir: Path | None) -> None:
     """Run the embedded engine alone until it is told to stop."""
+    _hide()
     settings = _settings(data_dir=data_dir)
     configure_logs(settings.log_level, settings.log_format)
     chosen = ENGINE_PORT if port is None else port
@@ -87,6 +90,12 @@ async def _until_stopped(
     watching.cancel()
     await asyncio.gather(serving, watching, waiting, return_exceptions=True)
     return EXIT_FAILED if failed else 0
+
+
+def _hide() -> None:
+    """Tasks are processes of the same user: they are not to find the service's secrets in it."""
+    hide_environment()
+    close_to_others()
 
 
 def _stop_signal() -> asyncio.Event:

@@ -36,7 +36,9 @@ class EngineSettings:
         port: Port to listen on; 0 takes a free one.
         task_slots: Tasks that run at the same time, over all runs; 0: one for each processor.
         log_limit_bytes: A task's log is cut in the middle beyond this size.
+        output_limit_bytes: What a task may leave, and the largest file that it may write; 0: no limit.
         run_timeout_seconds: A run is ended after so long; 0: no limit.
+        install_timeout_seconds: Building a task environment fails after so long; 0: no limit.
         installer_environment: Variables for package installers only: index, certificates, proxies, PATH.
         task_environment: Variables of the service that tasks are allowed to see.
         package_urls: Addresses below which packages may be fetched; none: no package is fetched.
@@ -48,7 +50,9 @@ class EngineSettings:
     port: int = 0
     task_slots: int = 0
     log_limit_bytes: int = 10 * 1024 * 1024
+    output_limit_bytes: int = 10 * GIBIBYTE
     run_timeout_seconds: float = 0.0
+    install_timeout_seconds: float = 1800.0
     installer_environment: Mapping[str, str] = field(default_factory=dict)
     task_environment: Mapping[str, str] = field(default_factory=dict)
     package_urls: tuple[str, ...] = ()

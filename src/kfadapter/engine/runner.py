@@ -25,7 +25,7 @@ from kfadapter.engine.running.ir import Component, Pipeline
 from kfadapter.engine.running.journal import History, Journal, read_result
 from kfadapter.engine.running.nodes import Code, Failure, Node, State, walk
 from kfadapter.engine.running.preflight import preflight, refusal
-from kfadapter.engine.running.processes import RUN_MARKER, Children, become_subreaper, start_ticks
+from kfadapter.engine.running.processes import RUN_MARKER, Children, become_subreaper, close_to_others, start_ticks
 from kfadapter.engine.running.run_directory import RunDirectory
 from kfadapter.engine.running.runner_settings import RunnerSettings
 from kfadapter.engine.running.scheduler import Scheduler
@@ -39,6 +39,8 @@ EXIT_TAKEN = 75
 EXIT_UNUSABLE = 78
 EXIT_DISK = 74
 GIVE_UP_SECONDS = 15.0
+LOOK_SECONDS = 1.0
+"""A signal that another thread got, as happens when a stopped process is continued, is seen so soon."""
 
 
 class Runner:
@@ -57,6 +59,7 @@ class Runner:
             variables=settings.installer_environment,
             children=self._children,
             markers={RUN_MARKER: self._run_id},
+            limit_seconds=settings.install_timeout_seconds,
         )
         history = History.read(directory.events)
         self._wake = _open_wake(settings.wake)
@@ -128,10 +131,9 @@ class Runner:
                 State.FAILED,
             )
 
-    def _patience(self) -> float | None:
+    def _patience(self) -> float:
         left = None if self._end_at is None else max(0.0, self._end_at - time.monotonic())
-        limits = [limit for limit in (self._pool.patience(), left) if limit is not None]
-        return min(limits) if limits else None
+        return min(limit for limit in (self._pool.patience(), left, LOOK_SECONDS) if limit is not None)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._calls.put(self._cancel)
@@ -211,6 +213,16 @@ class Runner:
         return 0
 
 
+def _told() -> str:
+    """What the service says on standard input, which is closed behind it: tasks could read it again."""
+    close_to_others()
+    text = sys.stdin.read()
+    nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return text
+
+
 def _open_wake(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -242,7 +254,7 @@ def main(arguments: list[str]) -> int:
         os.setsid()
     directory = RunDirectory(Path(arguments[0]).absolute())
     try:
-        settings = RunnerSettings.from_text(sys.stdin.read())
+        settings = RunnerSettings.from_text(_told())
         order, round_ = directory.read_order()
         claim = directory.claim(round_)
         if claim is None:

@@ -113,6 +113,7 @@ class EngineServer:
         if self._own is not None:
             await self._own.start()
         await asyncio.to_thread(self.store.open)
+        await asyncio.to_thread(self.events.open)
         parts = Parts(
             store=self.store,
             clock=self._clock,

@@ -20,6 +20,7 @@ class Call:
         query: Not encoded; parameters with an empty value are left out.
         body: The body's bytes, for writes.
         content_type: What they are.
+        byte_range: The header `Range`; empty: the whole thing.
     """
 
     method: str
@@ -27,6 +28,13 @@ class Call:
     query: Query
     body: bytes | None = None
     content_type: str = ""
+    byte_range: str = ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What it says beside the method and the target."""
+        given = {"Content-Type": self.content_type, "Range": self.byte_range}
+        return {name: value for name, value in given.items() if value}
 
     @property
     def is_read(self) -> bool:

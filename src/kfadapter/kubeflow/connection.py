@@ -30,6 +30,7 @@ from kfadapter.errors import (
 )
 from kfadapter.kubeflow.backoff import ATTEMPTS, Deadline, pause_seconds, retry_after_seconds
 from kfadapter.kubeflow.calls import Call, Query, encoded, multipart
+from kfadapter.kubeflow.parts import RANGE_NOT_SATISFIABLE, Part
 from kfadapter.kubeflow.refusals import LOGIN_HINT, looks_like_html, readable, refusal
 
 API: Final = "/apis/v2beta1"
@@ -143,7 +144,9 @@ class Connection:
         """Delete a thing."""
         await self._object(Call(method="DELETE", path=API + path, query=query or {}), deadline)
 
-    async def front_door(self, path: str, query: Query, *, allow_html: bool = False) -> AsyncGenerator[bytes, None]:
+    async def front_door(
+        self, path: str, query: Query, *, allow_html: bool = False, part: Part | None = None
+    ) -> AsyncGenerator[bytes, None]:
         """Stream what the server in front of the API has at a path outside of it (logs, artifacts).
 
         The time limit counts up to the headers, and again between any two blocks.
@@ -152,12 +155,17 @@ class Connection:
             path: Below the base URL, percent-encoded.
             query: Not encoded.
             allow_html: A page may be the thing itself, and is then not taken for a login page.
+            part: What is wanted of it; is told what came, before the first block does.
 
         Raises:
             KubeflowNotFound: It has no such thing, or there is only the bare API server.
         """
-        call = Call(method="GET", path=path, query=query)
+        call = Call(method="GET", path=path, query=query, byte_range=part.byte_range if part else "")
         async with self._front_door_answer(call) as response:
+            if part is not None:
+                part.take(response.status, response.headers.get("Content-Range", ""))
+                if part.is_beyond:
+                    return
             if not allow_html and looks_like_html(response.headers.get("Content-Type", ""), b""):
                 raise KubeflowMalformed(HTML_PAGE, status=response.status)
             while block := await self._next_block(response):
@@ -171,7 +179,8 @@ class Connection:
             async with asyncio.timeout_at(deadline.at):
                 response = await self._send(call, progress)
         try:
-            if not 200 <= response.status < 300:
+            is_beyond = response.status == RANGE_NOT_SATISFIABLE and call.byte_range != ""
+            if not 200 <= response.status < 300 and not is_beyond:
                 with _translated(self.base_url, progress, deadline):
                     async with asyncio.timeout_at(deadline.at):
                         answer = await self._read(response)
@@ -225,7 +234,7 @@ class Connection:
             call.method,
             URL(self.base_url + call.target, encoded=True),
             data=_payload(call.body),
-            headers={"Content-Type": call.content_type} if call.content_type else None,
+            headers=call.headers or None,
             allow_redirects=False,
             trace_request_ctx=progress,
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 from kfadapter.errors import KubeflowMalformed
 from kfadapter.kubeflow.connection import Connection
+from kfadapter.kubeflow.parts import Part
 
 DESCRIPTION_LIMIT_BYTES = 4 * 1024 * 1024
 DEFAULT_NAMESPACE = "kubeflow"
@@ -20,7 +21,7 @@ class Pods:
         self._namespace = namespace
 
     def log(
-        self, pod_name: str, run_id: str, namespace: str = "", *, created_on: str = ""
+        self, pod_name: str, run_id: str, namespace: str = "", *, created_on: str = "", part: Part | None = None
     ) -> AsyncGenerator[bytes, None]:
         """The log of a pod's main container, live or archived, in blocks as they come.
 
@@ -28,6 +29,7 @@ class Pods:
             pod_name: One of `TaskDetail.pod_names`.
             run_id: The run it belongs to.
             namespace: Needed in multi-user installations; empty: the client's own namespace.
+            part: What is wanted of it, for whoever follows it; none: everything.
             created_on: The day the run was created, as `2026-01-31`; helps to find archived logs.
 
         Raises:
@@ -40,7 +42,7 @@ class Pods:
             "podnamespace": namespace or self._namespace or "",
             "createdat": created_on,
         }
-        return self._connection.front_door("/k8s/pod/logs", query)
+        return self._connection.front_door("/k8s/pod/logs", query, part=part)
 
     async def describe(self, pod_name: str, namespace: str = "") -> Mapping[str, Any]:
         """A pod as Kubernetes has it.

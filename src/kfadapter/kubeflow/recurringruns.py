@@ -37,10 +37,10 @@ class Schedule:
         """Read KFP's trigger."""
         cron, periodic = mapping(trigger.get("cron_schedule")), mapping(trigger.get("periodic_schedule"))
         given = cron or periodic
-        interval = periodic.get("interval_second")
+        interval = str(periodic.get("interval_second") or "")
         return cls(
             cron=text(cron, "cron"),
-            interval_seconds=int(interval) if str(interval or "").isdecimal() else 0,
+            interval_seconds=int(interval) if interval.isdecimal() else 0,
             start=moment(given.get("start_time")),
             end=moment(given.get("end_time")),
         )

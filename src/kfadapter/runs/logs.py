@@ -8,9 +8,9 @@ from typing import Any
 from kfadapter.clock import Clock
 from kfadapter.errors import KubeflowError, KubeflowInvalid, KubeflowNotFound
 from kfadapter.kubeflow.client import Kubeflow
+from kfadapter.kubeflow.parts import Part
 from kfadapter.kubeflow.resources import END_STATES, Run
 from kfadapter.kubeflow.tasks import RunTasks, Task
-from kfadapter.runs.logtail import from_byte
 
 # The artifact that KFP's launcher keeps a task's log in, where that is switched on.
 LOG_ARTIFACT = "executor-logs"
@@ -97,8 +97,11 @@ class TaskLogs:
         self._clock = clock
         self._poll_seconds = poll_seconds
 
-    async def blocks(self, run: Run, task: Task) -> AsyncGenerator[bytes, None]:
+    async def blocks(self, run: Run, task: Task, part: Part | None = None) -> AsyncGenerator[bytes, None]:
         """The log of a task's last attempt, as far as it is written.
+
+        Args:
+            part: What is wanted of it, where the server knows ranges; is told what came.
 
         Raises:
             KubeflowNotFound: It has not been started, or its log is nowhere any more.
@@ -107,7 +110,7 @@ class TaskLogs:
             raise KubeflowNotFound(f"Task {task.name} has no log: it has not been started")
         is_begun = False
         try:
-            async with aclosing(self._from_pod(run, task)) as blocks:
+            async with aclosing(self._from_pod(run, task, part)) as blocks:
                 async for block in blocks:
                     is_begun = True
                     yield block
@@ -119,9 +122,9 @@ class TaskLogs:
                 async for block in blocks:
                     yield block
 
-    def _from_pod(self, run: Run, task: Task) -> AsyncGenerator[bytes, None]:
+    def _from_pod(self, run: Run, task: Task, part: Part | None) -> AsyncGenerator[bytes, None]:
         created_on = run.created_at.date().isoformat() if run.created_at else ""
-        return self._kubeflow.pods.log(task.pod_name, run.run_id, created_on=created_on)
+        return self._kubeflow.pods.log(task.pod_name, run.run_id, created_on=created_on, part=part)
 
     async def follow(
         self, run_id: str, wanted: str | None, position: Mapping[str, int] | None = None
@@ -178,12 +181,17 @@ class TaskLogs:
                 yield TaskEnded(task=task, position=following.position)
 
     async def _fresh(self, run: Run, task: Task, offset: int) -> bytes:
-        """What has been printed since; a log that is not there (yet) is empty."""
+        """What has been printed since; a log that is not there (yet) is empty.
+
+        The embedded engine sends only that; a cluster's front door knows no ranges and sends everything.
+        """
+        part = Part(f"bytes={offset}-" if offset else "")
         try:
-            async with aclosing(self.blocks(run, task)) as blocks:
-                return b"".join([block async for block in from_byte(blocks, offset)])
+            async with aclosing(self.blocks(run, task, part)) as blocks:
+                content = b"".join([block async for block in blocks])
         except (KubeflowNotFound, KubeflowInvalid):
             return b""
+        return content if part.content_range else content[offset:]
 
 
 def find_task(tasks: RunTasks, wanted: str) -> Task:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from kfadapter.kubeflow.client import Kubeflow
+from kfadapter.kubeflow.parts import Part
 from support.engine_api import EngineApi
 from support.told_run import AFTER, INNER, LOOP, ROOT
 
@@ -89,6 +91,58 @@ async def test_a_log_that_is_not_there_is_said_in_text(
     assert answer.status_code == status
     assert answer.text
     assert answer.headers["content-type"].startswith("text/plain")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status", "text", "told"),
+    [
+        ("bytes=3-", 206, "worked\n", "bytes 3-9/10"),
+        ("bytes=0-", 200, "it worked\n", None),
+        ("bytes=10-", 416, "", "bytes */10"),
+        ("bytes=99-", 416, "", "bytes */10"),
+        ("lines=1-", 200, "it worked\n", None),
+    ],
+)
+async def test_whoever_follows_a_log_asks_for_what_is_new(
+    api: EngineApi, run_id: str, wanted: str, status: int, text: str, told: str | None
+) -> None:
+    query, headers = {"podname": f"{INNER}-1", "runid": run_id}, {"range": wanted}
+    answer = await api.client.get("/k8s/pod/logs", params=query, headers=headers)
+    assert (answer.status_code, answer.headers.get("content-range")) == (status, told)
+    assert status == 416 or answer.text == text
+
+
+async def test_the_client_reads_a_log_from_where_it_stopped(api: EngineApi, run_id: str) -> None:
+    new, nothing = Part("bytes=3-"), Part("bytes=10-")
+    async with Kubeflow(str(api.client.base_url)) as kubeflow:
+        fresh = [block async for block in kubeflow.pods.log(f"{INNER}-1", run_id, part=new)]
+        none = [block async for block in kubeflow.pods.log(f"{INNER}-1", run_id, part=nothing)]
+    assert (b"".join(fresh), new.content_range) == (b"worked\n", "bytes 3-9/10")
+    assert (none, nothing.is_beyond, nothing.content_range) == ([], True, "bytes */10")
+
+
+@pytest.mark.parametrize("left", ["a link", "a pipe", "a directory", "a linked attempt"])
+async def test_what_a_task_puts_in_its_logs_place_is_not_served(
+    api: EngineApi, run_id: str, tmp_path: Path, left: str
+) -> None:
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "log.txt").write_text("secret")
+    attempt = tmp_path / "runs" / run_id / "tasks" / INNER / "attempt-1"
+    if left == "a linked attempt":
+        attempt.rename(attempt.with_name("moved"))
+        attempt.symlink_to(tmp_path / "secret")
+    else:
+        (attempt / "log.txt").unlink()
+    if left == "a link":
+        (attempt / "log.txt").symlink_to(tmp_path / "secret" / "log.txt")
+    elif left == "a pipe":
+        os.mkfifo(attempt / "log.txt")
+    elif left == "a directory":
+        (attempt / "log.txt").mkdir()
+    for path in (f"/k8s/pod/logs?podname={INNER}-1", f"/apis/v2beta1/runs/{run_id}/nodes/{INNER}/log"):
+        answer = await api.client.get(path)
+        assert answer.status_code == 404
+        assert "secret" not in answer.text
 
 
 async def test_an_artifact_is_served_whole_and_in_part(api: EngineApi, run_id: str) -> None:

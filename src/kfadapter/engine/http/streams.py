@@ -1,6 +1,7 @@
 """Files as answers: streamed as they are at the moment, whole, a beginning, or a range."""
 
 import asyncio
+import os
 import re
 import tarfile
 import tempfile
@@ -13,6 +14,7 @@ from typing import IO, Any, Self
 from starlette.responses import Response, StreamingResponse
 
 from kfadapter.engine.protocol.answers import plain
+from kfadapter.engine.running.plain_files import open_plain
 
 CHUNK_BYTES = 256 * 1024
 IN_MEMORY_BYTES = 1024 * 1024
@@ -39,7 +41,7 @@ class Unsatisfiable(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """A file that is open, or a directory packed as .tar.gz, which is how Argo stores one."""
+    """A plain file that is open, or a directory packed as .tar.gz, which is how Argo stores one."""
 
     file: IO[bytes]
     size: int
@@ -48,20 +50,32 @@ class Content:
     @classmethod
     def open(cls, path: Path) -> Self:
         """Raises:
-        OSError: There is none.
+        OSError: There is none, or a link or a pipe that a task has put in its place.
         """
         is_packed = path.is_dir()
-        file = _packed(path) if is_packed else path.open("rb")
+        file = _packed(path) if is_packed else os.fdopen(open_plain(path), "rb")
         return cls(file=file, size=file.seek(0, 2), is_packed=is_packed)
 
 
-async def growing(path: Path, media_type: str) -> Response | None:
-    """A file that may be growing or be cut meanwhile, as far as it is there now; None when there is none."""
+async def growing(path: Path, media_type: str, byte_range: str = "") -> Response | None:
+    """A file that may be growing or be cut meanwhile, as far as it is there now; None when there is none.
+
+    Args:
+        byte_range: The header `Range`: whoever follows the file asks for what is new.
+    """
     try:
         content = await asyncio.to_thread(Content.open, path)
     except (OSError, ValueError):
         return None
-    return StreamingResponse(_chunks(content.file, 0, content.size - 1), headers={"content-type": media_type})
+    try:
+        first, last = _bounds(content.size, Part(byte_range=byte_range))
+    except Unsatisfiable:
+        return _beyond_the_end(content)
+    about = {"content-type": media_type, "accept-ranges": "bytes"}
+    is_range = (first, last) != (0, content.size - 1)
+    if is_range:
+        about["content-range"] = f"bytes {first}-{last}/{content.size}"
+    return StreamingResponse(_chunks(content.file, first, last), headers=about, status_code=206 if is_range else 200)
 
 
 async def stream(path: Path, media_type: str, part: Part, headers: Mapping[str, str]) -> Response | None:
@@ -73,10 +87,7 @@ async def stream(path: Path, media_type: str, part: Part, headers: Mapping[str, 
     try:
         first, last = _bounds(content.size, part)
     except Unsatisfiable:
-        content.file.close()
-        answer = plain("the range lies beyond the end\n", 416)
-        answer.headers["content-range"] = f"bytes */{content.size}"
-        return answer
+        return _beyond_the_end(content)
     about = {
         **headers,
         "content-type": ARCHIVE_TYPE if content.is_packed else media_type,
@@ -87,6 +98,13 @@ async def stream(path: Path, media_type: str, part: Part, headers: Mapping[str, 
     if is_range:
         about["content-range"] = f"bytes {first}-{last}/{content.size}"
     return StreamingResponse(_chunks(content.file, first, last), headers=about, status_code=206 if is_range else 200)
+
+
+def _beyond_the_end(content: Content) -> Response:
+    content.file.close()
+    answer = plain("the range lies beyond the end\n", 416)
+    answer.headers["content-range"] = f"bytes */{content.size}"
+    return answer
 
 
 def _packed(path: Path) -> IO[bytes]:

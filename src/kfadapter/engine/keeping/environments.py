@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from kfadapter.engine.config import Keeping
-from kfadapter.engine.keeping.sizes import Inode, shown_bytes, tree_bytes
 from kfadapter.engine.keeping.surplus import Surplus
 from kfadapter.engine.running.environment_files import (
     CACHE,
@@ -14,6 +13,7 @@ from kfadapter.engine.running.environment_files import (
     remove_environment,
     stored,
 )
+from kfadapter.engine.running.sizes import Inode, shown_bytes, tree_bytes
 
 ENVIRONMENT = "environment"
 CACHE_KIND = "installer cache"

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from kfadapter.engine.config import Keeping
-from kfadapter.engine.keeping.sizes import shown_bytes, tree_bytes
 from kfadapter.engine.keeping.surplus import Surplus
 from kfadapter.engine.running.removal import remove_tree
 from kfadapter.engine.running.run_directory import RunDirectory
+from kfadapter.engine.running.sizes import shown_bytes, tree_bytes
 from kfadapter.engine.store.database import Store
 from kfadapter.engine.store.ended import EndedRun, drop_ended, ended_runs, owned
 

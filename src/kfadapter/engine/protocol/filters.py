@@ -71,11 +71,13 @@ class Keys:
         columns: API key → column.
         seconds: Columns that hold times, as whole seconds since 1970.
         has_tags: Whether `tags.<name>` is a key too.
+        order: Columns that stand for others when a list is ordered.
     """
 
     columns: Mapping[str, str]
     seconds: frozenset[str] = field(default_factory=frozenset)
     has_tags: bool = False
+    order: Mapping[str, str] = field(default_factory=dict)
 
 
 def decode(encoded: str) -> str:

@@ -198,7 +198,7 @@ def _order(sort_by: str, listable: Listable) -> Order:
     if column is None:
         shown = json.dumps(words[0], ensure_ascii=False)
         raise invalid(f"Invalid sorting field: {shown} on listable type {listable.model}")
-    return Order(column=column, descending=descending)
+    return Order(column=listable.keys.order.get(column, column), descending=descending)
 
 
 def _from_token(text: str, listable: Listable, page_size: int) -> ListQuery:

@@ -126,7 +126,7 @@ class EnvironmentStore:
             if self.find(spec) is not None:
                 return True
             self._installer.cache.mkdir(parents=True, exist_ok=True)
-            self._build(spec, InstallerRun((lock, cache_lock), canceled))
+            self._build(spec, InstallerRun((lock, cache_lock), canceled, self._installer.limit_seconds))
             return False
 
     def _build(self, spec: EnvironmentSpec, run: InstallerRun) -> None:

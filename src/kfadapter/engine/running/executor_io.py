@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from kfadapter.engine.running.ir import Component
+from kfadapter.engine.running.plain_files import NotPlain, TooLong, read_plain
 from kfadapter.engine.running.values import Artifact, Unfit, Values, fit, integral, read_text
 from kfadapter.errors import EngineError
 
-OUTPUT_LIMIT_BYTES = 256 * 1024 * 1024
+OUTPUT_LIMIT_BYTES = 32 * 1024 * 1024
+"""Of an executor's answer, and of an output parameter in a file. JSON takes twenty times its size when it is read."""
 
 
 class OutputsUnusable(EngineError):
@@ -72,11 +74,11 @@ def read_outputs(component: Component, given: Mapping[str, Any]) -> Values:
 
 def _read_answer(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > OUTPUT_LIMIT_BYTES:
-            raise OutputsUnusable(f"{path.name} is larger than {OUTPUT_LIMIT_BYTES} bytes")
-        answer = json.loads(path.read_bytes())
+        answer = json.loads(read_plain(path, OUTPUT_LIMIT_BYTES))
     except FileNotFoundError:
         return {}
+    except (NotPlain, TooLong) as exc:
+        raise OutputsUnusable(f"{path.name} {exc.strerror}") from exc
     except OSError as exc:
         raise OutputsUnusable(f"{path.name} cannot be read: {exc.strerror}") from exc
     except (ValueError, RecursionError) as exc:
@@ -97,7 +99,9 @@ def _parameters(component: Component, given: Mapping[str, Any], answer: Mapping[
             continue
         path = Path(given["outputs"]["parameters"][name]["outputFile"])
         try:
-            text = path.read_text()
+            text = read_plain(path, OUTPUT_LIMIT_BYTES).decode()
+        except (NotPlain, TooLong) as exc:
+            raise OutputsUnusable(f"the file of the output parameter {name!r} {exc.strerror}") from exc
         except (OSError, UnicodeDecodeError) as exc:
             if declared.is_optional:
                 continue

@@ -4,12 +4,14 @@ They get the installer's variables and nothing else, in a process group of their
 free of credentials.
 """
 
+import math
 import os
 import re
 import selectors
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +24,8 @@ OUTPUT_BYTES = 8 * 1024
 CHECK_SECONDS = 0.1
 SAFE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+PATIENCE = {"UV_HTTP_TIMEOUT": "15", "UV_HTTP_RETRIES": "2", "PIP_DEFAULT_TIMEOUT": "15", "PIP_RETRIES": "2"}
+"""An index that does not answer is given up after a minute or two, by uv and then by pip, unless variables say else."""
 PIP_NAMES_FOR_UV = {
     "PIP_INDEX_URL": "UV_DEFAULT_INDEX",
     "PIP_EXTRA_INDEX_URL": "UV_INDEX",
@@ -56,6 +60,7 @@ class Installer:
         variables: The installer's own environment.
         children: Who starts processes and knows them.
         markers: Variables that tell whose process it is.
+        limit_seconds: A whole build may take so long; 0: no limit.
         use_uv: False: never look for uv.
     """
 
@@ -64,6 +69,7 @@ class Installer:
     variables: Mapping[str, str] = field(default_factory=dict)
     children: Children = field(default_factory=Children)
     markers: Mapping[str, str] = field(default_factory=dict)
+    limit_seconds: float = 0.0
     use_uv: bool = True
 
     def make(self, directory: Path, run: "InstallerRun") -> None:
@@ -118,7 +124,8 @@ class Installer:
         translated = {uv: given[pip] for pip, uv in PIP_NAMES_FOR_UV.items() if pip in given and uv not in given}
         caches = {"UV_CACHE_DIR": str(self.cache / "uv"), "PIP_CACHE_DIR": str(self.cache / "pip")}
         fixed = {"UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never", "PIP_NO_INPUT": "1", "PYTHONUNBUFFERED": "1"}
-        return {"PATH": SAFE_PATH, "HOME": str(self.cache)} | caches | translated | given | fixed | dict(self.markers)
+        found = {"PATH": SAFE_PATH, "HOME": str(self.cache)} | PATIENCE | caches
+        return found | translated | given | fixed | dict(self.markers)
 
 
 def _uv_install(uv: str, directory: Path, requirements: Sequence[str]) -> list[str]:
@@ -138,11 +145,14 @@ class InstallerRun:
     Args:
         locks: Descriptors that installers keep open, so that locks outlive their starter's sudden end.
         canceled: Whether nobody waits any more; asked every tenth of a second.
+        limit_seconds: For all installers together, from now on; 0: no limit.
     """
 
-    def __init__(self, locks: Sequence[int], canceled: Callable[[], bool]) -> None:
+    def __init__(self, locks: Sequence[int], canceled: Callable[[], bool], limit_seconds: float = 0.0) -> None:
         self._locks = tuple(locks)
         self._canceled = canceled
+        self._limit_seconds = limit_seconds
+        self._end_at = time.monotonic() + limit_seconds if limit_seconds else math.inf
 
     def __call__(self, installer: Installer, argv: Sequence[str]) -> None:
         try:
@@ -176,6 +186,10 @@ class InstallerRun:
                 if self._canceled():
                     signal_group(process.pid, signal.SIGKILL)
                     raise InstallCanceled("the installation was canceled")
+                if time.monotonic() >= self._end_at:
+                    signal_group(process.pid, signal.SIGKILL)
+                    words = without_credentials(output.decode(errors="replace")).strip()
+                    raise InstallFailed(f"not done after {self._limit_seconds:g} seconds\n{words}".strip())
                 if not selector.select(CHECK_SECONDS):
                     continue
                 portion = os.read(process.stdout.fileno(), 65536)

@@ -18,6 +18,7 @@ from typing import Any
 RUN_MARKER = "KFADAPTER_RUN_ID"
 TASK_MARKER = "KFADAPTER_TASK_ID"
 PROC = Path("/proc")
+PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
 SWEEP_SECONDS = 5.0
 PAUSE_SECONDS = 0.005
@@ -125,8 +126,20 @@ def open_pidfd(pid: int) -> int | None:
 
 def become_subreaper() -> bool:
     """Have orphaned descendants handed to this process instead of to the machine's first one."""
+    return _prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def close_to_others() -> bool:
+    """Keep other processes of the same user from looking into this one: its memory, variables and descriptors.
+
+    A process that may trace any other (CAP_SYS_PTRACE, which containers do not have by default) still can.
+    """
+    return _prctl(PR_SET_DUMPABLE, 0)
+
+
+def _prctl(option: int, value: int) -> bool:
     try:
-        return bool(ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
+        return bool(ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) == 0)
     except (OSError, AttributeError):
         return False
 

@@ -18,7 +18,9 @@ class RunnerSettings:
         data_dir: The engine's data directory.
         task_slots: Tasks that run at the same time, over all runs.
         log_limit_bytes: A task's log is cut in the middle beyond this size.
+        output_limit_bytes: What a task may leave, and the largest file that it may write; 0: no limit.
         run_timeout_seconds: A run is ended after so long; 0: no limit.
+        install_timeout_seconds: Building a task environment fails after so long; 0: no limit.
         interpreter: The Python that task environments are made with.
         installer_environment: Variables for package installers only.
         task_environment: Variables of the service that tasks may see.
@@ -27,7 +29,9 @@ class RunnerSettings:
     data_dir: Path
     task_slots: int = 1
     log_limit_bytes: int = 10 * 1024 * 1024
+    output_limit_bytes: int = 0
     run_timeout_seconds: float = 0.0
+    install_timeout_seconds: float = 0.0
     interpreter: str = sys.executable
     installer_environment: Mapping[str, str] = field(default_factory=dict)
     task_environment: Mapping[str, str] = field(default_factory=dict)

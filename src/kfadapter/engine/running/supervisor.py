@@ -22,6 +22,7 @@ import structlog
 
 from kfadapter.clock import Clock
 from kfadapter.engine.config import EngineSettings
+from kfadapter.engine.running.active_run import ActiveRun
 from kfadapter.engine.running.data_directory import listen_for_hints, take_data_directory
 from kfadapter.engine.running.environments import EnvironmentStore
 from kfadapter.engine.running.events import RunSink, timestamp
@@ -78,18 +79,6 @@ class RunOrder:
         return {**vars(self), "created_at": timestamp(self.created_at)}
 
 
-class _ActiveRun:
-    """A run that has a process, or is about to."""
-
-    def __init__(self, run_id: str, directory: RunDirectory) -> None:
-        self.run_id = run_id
-        self.directory = directory
-        self.news = asyncio.Event()
-        self.done = asyncio.Event()
-        self.process: RunnerProcess | None = None
-        self.is_forgotten = False
-
-
 class Supervisor:
     """Runs pipelines, each in a process of its own that outlives the service.
 
@@ -108,12 +97,14 @@ class Supervisor:
             data_dir=self._data_dir,
             task_slots=self._slots,
             log_limit_bytes=config.log_limit_bytes,
+            output_limit_bytes=config.output_limit_bytes,
             run_timeout_seconds=config.run_timeout_seconds,
+            install_timeout_seconds=config.install_timeout_seconds,
             interpreter=sys.executable,
             installer_environment=dict(config.installer_environment),
             task_environment=dict(config.task_environment),
         )
-        self._active: dict[str, _ActiveRun] = {}
+        self._active: dict[str, ActiveRun] = {}
         self._queue: list[tuple[str, str]] = []
         self._queued: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -177,9 +168,9 @@ class Supervisor:
         await self._in_thread(directory.cancel)
         if run_id in self._queued:
             self._queued.discard(run_id)
-            self._supervise(_ActiveRun(run_id, directory), self._close_unstarted)
+            self._supervise(ActiveRun(run_id, directory), self._close_unstarted)
         elif (run := self._active.get(run_id)) and run.process:
-            run.process.signal(signal.SIGTERM)
+            self._spawn(run.end_process(run.process), f"end {run.run_id}")
 
     async def retry(self, order: RunOrder) -> None:
         """Run an ended run again: what succeeded is kept, everything else runs anew.
@@ -235,27 +226,27 @@ class Supervisor:
             _, run_id = heapq.heappop(self._queue)
             if run_id in self._queued:
                 self._queued.discard(run_id)
-                self._supervise(_ActiveRun(run_id, self._directory(run_id)), self._run)
+                self._supervise(ActiveRun(run_id, self._directory(run_id)), self._run)
 
     async def _adopt(self, run_id: str, directory: RunDirectory) -> None:
         try:
             order, round_ = await self._in_thread(directory.read_order)
         except EngineError:
-            return self._supervise(_ActiveRun(run_id, directory), self._close_lost)
+            return self._supervise(ActiveRun(run_id, directory), self._close_lost)
         mark = await self._in_thread(directory.runner)
         if mark and mark.round == round_:
-            return self._supervise(_ActiveRun(run_id, directory), self._follow_on)
+            return self._supervise(ActiveRun(run_id, directory), self._follow_on)
         if directory.is_canceled:
-            return self._supervise(_ActiveRun(run_id, directory), self._close_unstarted)
+            return self._supervise(ActiveRun(run_id, directory), self._close_unstarted)
         return self._enqueue(run_id, str(order["created_at"]))
 
     # One run
 
-    def _supervise(self, run: _ActiveRun, care: Callable[[_ActiveRun], Coroutine[Any, Any, None]]) -> None:
+    def _supervise(self, run: ActiveRun, care: Callable[[ActiveRun], Coroutine[Any, Any, None]]) -> None:
         self._active[run.run_id] = run
         self._spawn(self._care(run, care), f"run {run.run_id}")
 
-    async def _care(self, run: _ActiveRun, care: Callable[[_ActiveRun], Coroutine[Any, Any, None]]) -> None:
+    async def _care(self, run: ActiveRun, care: Callable[[ActiveRun], Coroutine[Any, Any, None]]) -> None:
         try:
             await care(run)
         except Exception:  # the outermost frame of a run's care: the other runs must go on
@@ -267,7 +258,7 @@ class Supervisor:
             run.done.set()
         self._start_queued()
 
-    async def _run(self, run: _ActiveRun) -> None:
+    async def _run(self, run: ActiveRun) -> None:
         """A run from its start on."""
         for attempt in range(STARTS):
             try:
@@ -282,7 +273,7 @@ class Supervisor:
         log.info("run started", action="run_started", run_id=run.run_id, pid=run.process and run.process.pid)
         return await self._follow(run)
 
-    async def _follow_on(self, run: _ActiveRun) -> None:
+    async def _follow_on(self, run: ActiveRun) -> None:
         """A run that had a process when the service before this one ended."""
         mark = await self._in_thread(run.directory.living_runner)
         if mark is None:
@@ -291,10 +282,10 @@ class Supervisor:
         log.info("run adopted", action="run_adopted", run_id=run.run_id, pid=mark.pid)
         return await self._follow(run)
 
-    async def _follow(self, run: _ActiveRun) -> None:
+    async def _follow(self, run: ActiveRun) -> None:
         """Carry events to the sink until the process has ended, and close the run if it could not."""
         if run.directory.is_canceled and run.process:
-            run.process.signal(signal.SIGTERM)
+            self._spawn(run.end_process(run.process), f"end {run.run_id}")
         follower = await self._follower(run)
         try:
             if run.process:
@@ -312,7 +303,7 @@ class Supervisor:
         how = run.process.describe_end() if run.process else "it ended while no service was there to see"
         return await self._close_run(run, f"runner lost ({how})", follower)
 
-    async def _carry(self, run: _ActiveRun, process: RunnerProcess, follower: Follower) -> None:
+    async def _carry(self, run: ActiveRun, process: RunnerProcess, follower: Follower) -> None:
         ended = asyncio.ensure_future(process.ended())
         try:
             while not ended.done():
@@ -324,13 +315,13 @@ class Supervisor:
         finally:
             ended.cancel()
 
-    async def _close_unstarted(self, run: _ActiveRun) -> None:
+    async def _close_unstarted(self, run: ActiveRun) -> None:
         await self._close_run(run, "the run was terminated")
 
-    async def _close_lost(self, run: _ActiveRun) -> None:
+    async def _close_lost(self, run: ActiveRun) -> None:
         await self._close_run(run, "runner lost (its directory is gone)")
 
-    async def _close_run(self, run: _ActiveRun, reason: str, follower: Follower | None = None) -> None:
+    async def _close_run(self, run: ActiveRun, reason: str, follower: Follower | None = None) -> None:
         """End a run in the place of its process."""
         words = await self._in_thread(run.directory.last_words)
         failure = Failure(code=Code.LOST, message=f"{reason}: {words}" if words else reason)
@@ -341,7 +332,7 @@ class Supervisor:
         end = await self._in_thread(partial(close_run, run.directory, run.run_id, failure, session))
         await (follower or await self._follower(run)).end_with(end)
 
-    async def _follower(self, run: _ActiveRun) -> Follower:
+    async def _follower(self, run: ActiveRun) -> Follower:
         offset = await self._in_thread(partial(self._sink.offset, run.run_id))
         return Follower(
             run.run_id,
@@ -353,7 +344,7 @@ class Supervisor:
             is_forgotten=lambda: run.is_forgotten,
         )
 
-    async def _remove_after(self, run: _ActiveRun) -> None:
+    async def _remove_after(self, run: ActiveRun) -> None:
         await run.done.wait()
         await self._in_thread(partial(remove_tree, run.directory.path))
 
@@ -383,6 +374,7 @@ class Supervisor:
             interpreter=self._settings.interpreter,
             cache=directory / ".cache",
             variables=self._settings.installer_environment,
+            limit_seconds=self._settings.install_timeout_seconds,
         )
         return EnvironmentStore(directory, installer)
 

@@ -26,6 +26,7 @@ class TaskLog:
         self._head_bytes = 0
         self._tail_bytes = 0
         self._last = b""
+        self._size = 0
 
     @property
     def total(self) -> int:
@@ -61,14 +62,20 @@ class TaskLog:
         whole = lines[1:] if len(self._last) == LAST_BYTES and len(lines) > 1 else lines
         return "\n".join(line for line in whole[-LAST_LINES:] if line.strip())
 
-    def close(self) -> None:
-        """Join the two parts."""
+    def close(self) -> int:
+        """Join the two parts; how long the log is. May be repeated."""
+        if self._head < 0:
+            return self._size
         with contextlib.suppress(OSError):
             self._join()
+            self._size = os.fstat(self._head).st_size
         for descriptor in (self._tail, self._head):
             if descriptor >= 0:
                 os.close(descriptor)
-        self._tail_path.unlink(missing_ok=True)
+        self._head = self._tail = -1
+        with contextlib.suppress(OSError):  # the task may have changed what is there
+            self._tail_path.unlink(missing_ok=True)
+        return self._size
 
     def _join(self) -> None:
         if self._tail >= 0:

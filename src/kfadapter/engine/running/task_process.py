@@ -25,6 +25,7 @@ from kfadapter.engine.running.executor_io import (
 from kfadapter.engine.running.installers import SAFE_PATH, InstallCanceled, Installer
 from kfadapter.engine.running.ir import Component
 from kfadapter.engine.running.journal import LogFile, Report, write_result
+from kfadapter.engine.running.leavings import check_leavings, limit_files
 from kfadapter.engine.running.nodes import Code, Failure, State
 from kfadapter.engine.running.processes import (
     RUN_MARKER,
@@ -160,6 +161,7 @@ class Attempt:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
+        limit_files(process.pid, self._settings.output_limit_bytes)
         self._started()
         follower = _Follower(process, log, self._wake, self._order.deadline_seconds)
         try:
@@ -265,9 +267,8 @@ class Attempt:
         return usage
 
     def _report(self, log: TaskLog, exit_code: int | None = None, usage: Any = None) -> Report:
-        log.close()
-        path = self._path / "log.txt"
-        held = LogFile(path=self._directory.relative(path), bytes=path.stat().st_size, truncated=log.is_truncated)
+        size, path = log.close(), self._path / "log.txt"
+        held = LogFile(path=self._directory.relative(path), bytes=size, truncated=log.is_truncated)
         if usage is None:
             return Report(exit_code=exit_code, log=held)
         seconds = usage.ru_utime + usage.ru_stime
@@ -283,6 +284,7 @@ class Attempt:
                 return self._canceled(log, report)
             return _failed(Code.UNKNOWN, _exit_message(exit_code, log), report)
         try:
+            check_leavings(self._path, self._work, self._settings.output_limit_bytes)
             outputs = read_outputs(self._order.component, given)
             write_result(self._directory, self._order.task_id, outputs)
         except OutputsUnusable as exc:

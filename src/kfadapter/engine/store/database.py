@@ -12,17 +12,21 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from kfadapter.engine.protocol.faults import ApiError, Code
-from kfadapter.engine.store.tables import METADATA, SCHEMA_VERSION
+from kfadapter.engine.store.tables import COUNT_RUNS, METADATA, OUTDATED_INDEXES, SCHEMA_VERSION, TRIGGERS
 from kfadapter.errors import EngineError
 
 READERS = 4
 BUSY_TIMEOUT_SECONDS = 10.0
 T = TypeVar("T")
+
+
+class StoreFull(ApiError):
+    """There is no room for what was to be written; nothing of it is kept."""
 
 
 class Store:
@@ -113,8 +117,24 @@ class Store:
             if version > SCHEMA_VERSION:
                 raise EngineError(f"{self._path} was written by a newer release (schema {version})")
             METADATA.create_all(connection)
+            _upgrade(connection, version)
             connection.execute(text(f"PRAGMA user_version = {SCHEMA_VERSION}"))
             connection.commit()
+
+
+def _upgrade(connection: Connection, version: int) -> None:
+    """Bring what an earlier release has written up to this one's schema."""
+    for trigger in TRIGGERS:
+        connection.execute(text(trigger))
+    if version == 1:
+        connection.execute(text(COUNT_RUNS))
+        for name in OUTDATED_INDEXES:
+            connection.execute(text(f"DROP INDEX IF EXISTS {name}"))
+        for table in METADATA.sorted_tables:
+            for index in table.indexes:
+                index.create(connection, checkfirst=True)
+        if inspect(connection).has_table("sqlite_stat1"):
+            connection.execute(text("ANALYZE"))
 
 
 def _connect(path: Path) -> Engine:
@@ -139,4 +159,5 @@ def _configure(connection: sqlite3.Connection, _record: object) -> None:
 def _failure(exc: DBAPIError) -> ApiError:
     """The database's own failures (a full disk, a lost directory) for the caller of the API."""
     reason = f"the engine's database failed: {exc.orig}"
-    return ApiError(Code.UNAVAILABLE, reason, reason)
+    is_full = getattr(exc.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    return (StoreFull if is_full else ApiError)(Code.UNAVAILABLE, reason, reason)

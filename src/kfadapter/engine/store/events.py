@@ -2,18 +2,25 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import orjson
+import structlog
 from sqlalchemy import Connection, select, update
 
 from kfadapter.engine.running.events import Event
-from kfadapter.engine.store.database import Store
+from kfadapter.engine.store.database import Store, StoreFull
 from kfadapter.engine.store.records import Document, changed, created, finished, with_outward_uris
+from kfadapter.engine.store.reserve import Reserve
 from kfadapter.engine.store.runs import ACTIVE, CANCELED, CANCELING, FAILED, PENDING, RUNNING, extended
 from kfadapter.engine.store.tables import RUNS
 from kfadapter.engine.store.tasks import keep_tasks, task_documents, task_documents_of
+
+RESERVE = "disk.reserve"
+
+_logger = structlog.get_logger(__name__)
 
 
 class RunEvents:
@@ -28,12 +35,28 @@ class RunEvents:
         self._store = store
         self._ended = ended
         self._runs_dir = PurePosixPath(runs_dir)
+        self._reserve = Reserve(runs_dir.parent / RESERVE)
 
     def apply(self, run_id: str, events: Sequence[Event], offset: int) -> None:
-        """Take events in order, in one transaction: a state is never seen without its time, nor half of a batch."""
-        self._store.submit(_apply, run_id, events, offset, self._runs_dir).result()
+        """Take events in order, in one transaction: a state is never seen without its time, nor half of a batch.
+
+        On a full disk the room that was kept for that is given up, once, so that runs still end.
+        """
+        apply = partial(self._store.submit, _apply, run_id, events, offset, self._runs_dir)
+        try:
+            apply().result()
+        except StoreFull:
+            if not self._reserve.release():
+                raise
+            apply().result()
+            _logger.error("the disk is full: its last room is being used up", action="engine_disk_full")
         if any(event.type == "run.finished" for event in events):
+            self._reserve.take()
             self._ended()
+
+    def open(self) -> None:
+        """Keep room for the ends of runs."""
+        self._reserve.take()
 
     def offset(self, run_id: str) -> int:
         """Bytes of the run's events that have been applied."""

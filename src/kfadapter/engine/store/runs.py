@@ -18,7 +18,7 @@ from kfadapter.engine.store.experiments import ARCHIVED, AVAILABLE, get_experime
 from kfadapter.engine.store.lists import page
 from kfadapter.engine.store.records import refused
 from kfadapter.engine.store.specs import drop_unused, keep_spec
-from kfadapter.engine.store.tables import ARTIFACTS, EXPERIMENTS, RUNS, SLOTS, SPECS, TASKS
+from kfadapter.engine.store.tables import ARTIFACTS, EXPERIMENTS, RUN_COUNTS, RUNS, SLOTS, SPECS, TASKS
 from kfadapter.engine.store.tasks import full_details, keep_tasks, task_details
 
 PENDING, RUNNING, CANCELING = "PENDING", "RUNNING", "CANCELING"
@@ -48,6 +48,8 @@ LISTABLE = Listable(
             "recurring_run_id": "recurring_run_id",
         },
         seconds=frozenset({"created_at", "finished_at", "scheduled_at"}),
+        # A history begins with the time of the creation, which its text therefore orders by.
+        order={"state_history": "created_at"},
     ),
     refusal="Failed to create list options",
     sort_prefixes=("metric:",),
@@ -140,7 +142,7 @@ def get_full_run(connection: Connection, run_id: str) -> dict[str, Any]:
 def list_runs(connection: Connection, query: ListQuery, experiment_id: str) -> dict[str, Any]:
     """A page of runs, of one experiment when one is named."""
     scope = {"experiment_id": experiment_id} if experiment_id else {}
-    rows = page(connection, RUNS, query, scope=scope, statement=_shown())
+    rows = page(connection, RUNS, query, scope=scope, statement=_shown(), counts=RUN_COUNTS)
     details = task_details(connection, [row.run_id for row in rows.rows])
     items = [_to_json(row, details.get(row.run_id, b"")) for row in rows.rows]
     token = next_token(query, LISTABLE, *rows.last) if rows.last else ""

@@ -6,7 +6,8 @@ list. Names compare without regard to ASCII case. Columns that are only shown ho
 
 from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, String, Table, UniqueConstraint
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2: counts of runs are kept, and every order of a list has an index."""
 
 METADATA = MetaData()
 
@@ -128,8 +129,16 @@ RUNS = Table(
     Column("last_event", Integer, nullable=False, server_default="0"),
     Column("event_offset", Integer, nullable=False, server_default="0"),
     # What runs are mostly narrowed by stands in the index, so that rows left out are never looked up.
-    Index("runs_by_creation", "created_at", "seq", "state", "storage_state", "finished_at"),
-    Index("runs_of_experiment", "experiment_id", "created_at", "seq", "state", "storage_state", "finished_at"),
+    Index("runs_in_order", "created_at", "seq", "state", "storage_state", "finished_at", "display_name"),
+    Index(
+        "runs_in_experiment",
+        *("experiment_id", "created_at", "seq", "state", "storage_state", "finished_at", "display_name"),
+    ),
+    Index("runs_in_order_of_state", "state", "seq"),
+    Index("runs_in_order_of_storage", "storage_state", "seq"),
+    Index("runs_in_order_of_experiment", "experiment_id", "seq"),
+    Index("runs_in_order_of_recurring", "recurring_run_id", "seq"),
+    Index("runs_in_order_of_namespace", "namespace", "seq"),
     Index("runs_by_end", "finished_at", "seq"),
     Index("runs_by_description", "description", "seq"),
     Index("runs_by_name", "display_name", "seq"),
@@ -139,6 +148,34 @@ RUNS = Table(
     sqlite_autoincrement=True,
 )
 """`last_event` and `event_offset` say how far the run's events have been applied."""
+
+RUN_COUNTS = Table(
+    "run_counts",
+    METADATA,
+    Column("experiment_id", String, primary_key=True),
+    Column("storage_state", String(collation="NOCASE"), primary_key=True),
+    Column("state", String(collation="NOCASE"), primary_key=True),
+    Column("number", Integer, nullable=False),
+)
+"""How many runs there are of each kind that lists are mostly narrowed to. Triggers keep it, whoever writes."""
+
+_KINDS = "experiment_id, storage_state, state"
+_LEAVES = (
+    "UPDATE run_counts SET number = number - 1 WHERE experiment_id = old.experiment_id "
+    "AND storage_state = old.storage_state AND state = old.state;"
+)
+_COMES = (
+    "INSERT INTO run_counts VALUES (new.experiment_id, new.storage_state, new.state, 1) "
+    "ON CONFLICT DO UPDATE SET number = number + 1;"
+)
+TRIGGERS = (
+    f"CREATE TRIGGER IF NOT EXISTS runs_come AFTER INSERT ON runs BEGIN {_COMES} END",
+    f"CREATE TRIGGER IF NOT EXISTS runs_leave AFTER DELETE ON runs BEGIN {_LEAVES} END",
+    f"CREATE TRIGGER IF NOT EXISTS runs_change AFTER UPDATE OF {_KINDS} ON runs BEGIN {_LEAVES} {_COMES} END",
+)
+COUNT_RUNS = "INSERT INTO run_counts SELECT experiment_id, storage_state, state, count(*) FROM runs GROUP BY 1, 2, 3"
+"""Once, on a database that a release before the counts has written."""
+OUTDATED_INDEXES = ("runs_by_creation", "runs_of_experiment")
 
 TASKS = Table(
     "tasks",

@@ -38,7 +38,7 @@ async def pod_log(parts: Parts, call: Call) -> Response:
     run_id = await parts.store.read(run_of_task, match[1]) if match else ""
     if not run_id or call.text("runid") not in ("", run_id):
         return plain(f"Could not get main container logs: pod {pod_name} not found", 404)
-    answer = await attempt_log(parts, run_id, pod_name)
+    answer = await attempt_log(parts, run_id, pod_name, call.byte_range)
     return answer or plain(f"Could not get main container logs: {pod_name} has no log", 404)
 
 
@@ -66,13 +66,14 @@ def _incomplete(name: str, namespace: str) -> Response | None:
     return None
 
 
-async def attempt_log(parts: Parts, run_id: str, pod_name: str) -> Response | None:
-    """The log of an attempt of a task that is known; None when there is none."""
+async def attempt_log(parts: Parts, run_id: str, pod_name: str, byte_range: str = "") -> Response | None:
+    """The log of an attempt of a task that is known, or a range of it; None when there is none."""
     match = _POD_NAME.fullmatch(pod_name)
     if match is None:
         return None
-    path = parts.runs_dir / run_id / SHOWN_FOLDER / match[1] / f"attempt-{match[2]}" / "log.txt"
-    return await growing(path, TEXT_TYPE)
+    key = f"{KEY_PREFIX}/{run_id}/{SHOWN_FOLDER}/{match[1]}/attempt-{match[2]}/log.txt"
+    path = await asyncio.to_thread(stored_path, parts.runs_dir, BUCKET, key)
+    return await growing(path, TEXT_TYPE, byte_range) if path else None
 
 
 async def get_artifact(parts: Parts, call: Call) -> Response:

@@ -28,7 +28,7 @@ async def read_log(parts: Parts, call: Call) -> Response:
     """The log of an attempt, or of a task's last attempt, as far as it is written."""
     run_id, node_id = call.parameters["run_id"], call.parameters["node_id"]
     pod_name = await parts.store.read(last_attempt, run_id, node_id)
-    answer = await attempt_log(parts, run_id, pod_name) if pod_name else None
+    answer = await attempt_log(parts, run_id, pod_name, call.byte_range) if pod_name else None
     return answer or upload_problem(f"log of node {node_id} not found", 404)
 
 
