@@ -21,6 +21,7 @@ EXIT_USAGE = 2
 GROUPS: Mapping[str, str] = {
     "pipelines": "kfadapter.cli.pipelines",
     "runs": "kfadapter.cli.runs",
+    "recurring": "kfadapter.cli.recurring",
     "jobs": "kfadapter.cli.jobs",
     "experiments": "kfadapter.cli.experiments",
     "subscriptions": "kfadapter.cli.subscriptions",
