@@ -20,6 +20,7 @@ from kfadapter.client.kfpverbs import (
     V2beta1PipelineVersion,
 )
 from kfadapter.client.pipelines import AsyncPipelines
+from kfadapter.client.recurringruns import AsyncRecurringRuns
 from kfadapter.client.results import Run, Server, StartedRun
 from kfadapter.client.runs import AsyncRuns
 from kfadapter.client.server import server_call
@@ -56,7 +57,7 @@ class AsyncClient:
         verify_ssl: False: certificates are not checked.
 
     Attributes:
-        pipelines, versions, experiments, runs: One for each of the adapter's resources.
+        pipelines, versions, experiments, runs, recurring_runs: One for each of the adapter's resources.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class AsyncClient:
         self.versions = AsyncVersions(self._send)
         self.experiments = AsyncExperiments(self._send)
         self.runs = AsyncRuns(self._send)
+        self.recurring_runs = AsyncRecurringRuns(self._send)
 
     async def __aenter__(self) -> Self:
         return self

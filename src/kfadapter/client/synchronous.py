@@ -21,6 +21,7 @@ from kfadapter.client.kfpverbs import (
     V2beta1PipelineVersion,
 )
 from kfadapter.client.pipelines import Pipelines
+from kfadapter.client.recurringruns import RecurringRuns
 from kfadapter.client.results import Run, Server, StartedRun
 from kfadapter.client.runs import Runs
 from kfadapter.client.server import server_call
@@ -68,7 +69,7 @@ class Client:
         verify_ssl: False: certificates are not checked.
 
     Attributes:
-        pipelines, versions, experiments, runs: One for each of the adapter's resources.
+        pipelines, versions, experiments, runs, recurring_runs: One for each of the adapter's resources.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Client:
         self.versions = Versions(self._send)
         self.experiments = Experiments(self._send)
         self.runs = Runs(self._send)
+        self.recurring_runs = RecurringRuns(self._send)
 
     def __enter__(self) -> Self:
         return self

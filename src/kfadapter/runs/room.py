@@ -36,6 +36,7 @@ class RunsRoom:
     index: RunIndex
     seen: SeenRuns
     names: ThingNames
+    arguments: ArgumentReader
     reader: RunReader
     logs: TaskLogs
     artifacts: RunArtifacts
@@ -74,13 +75,15 @@ def furnish(kubeflow: Kubeflow, database: Transactions, catalog: Catalog, clock:
     logs = TaskLogs(kubeflow, clock, poll_seconds=pace.poll_seconds)
     book = StartBook(database, clock)
     failures = FailureReader(kubeflow, logs, clock)
-    reader = RunReader(kubeflow, index, ArgumentReader(catalog), failures, names, book, clock)
+    arguments = ArgumentReader(catalog)
+    reader = RunReader(kubeflow, index, arguments, failures, names, book, clock)
     starter = Starter(kubeflow, seen, catalog, book, clock, answer_seconds=pace.answer_seconds)
     recurring = Recurring(kubeflow, database, starter, clock)
     return RunsRoom(
         index=index,
         seen=seen,
         names=names,
+        arguments=arguments,
         reader=reader,
         logs=logs,
         artifacts=RunArtifacts(kubeflow, reader),

@@ -1,6 +1,6 @@
 """Runs, tasks and artifacts as they stand in answers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kfadapter.api.times import rfc3339
@@ -120,8 +120,8 @@ def index_body(progress: Progress) -> dict[str, Any]:
     }
 
 
-def started_body(started: Started) -> dict[str, Any]:
-    """A run that has been taken."""
+def started_body(started: Started, effective: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A run that has been taken, and the arguments with defaults."""
     run, fitted = started.run, started.fitted
     return {
         "run_id": run.run_id,
@@ -132,7 +132,7 @@ def started_body(started: Started) -> dict[str, Any]:
         "pipeline_version_id": run.pipeline_version_id,
         "created_at": rfc3339(run.created_at),
         "arguments": dict(fitted.passed if fitted else run.parameters),
-        "effective_arguments": dict(fitted.effective) if fitted else None,
+        "effective_arguments": None if effective is None else dict(effective),
         "ignored_arguments": list(fitted.ignored) if fitted else [],
         "labels": dict(started.labels),
     }

@@ -21,6 +21,7 @@ from kfadapter.api.schemas.runs import NewRun, RunChanges, StartedRun
 from kfadapter.errors import QueryRefused
 from kfadapter.pipelines.package import PipelinePackage
 from kfadapter.runs.again import CloneChanges, Retried
+from kfadapter.runs.room import RunsRoom
 from kfadapter.runs.starting import Started, StartWish
 from kfadapter.service import Service
 
@@ -81,7 +82,7 @@ def start_router(service: Service) -> APIRouter:
         else:
             document = await read_json_object(request)
         wish = _wish(_valid(NewRun, document), package, read_key(idempotency_key))
-        return _started(await room.starter.start(wish))
+        return await _started(room, await room.starter.start(wish))
 
     @router.post(
         "/{run_id}:clone",
@@ -92,7 +93,8 @@ def start_router(service: Service) -> APIRouter:
     )
     async def clone_run(run_id: str, changes: RunChanges | None = None, idempotency_key: Key = "") -> Response:
         asked = (changes or RunChanges()).model_dump()
-        return _started(await room.again.clone(run_id, CloneChanges(**asked, key=read_key(idempotency_key))))
+        changed = CloneChanges(**asked, key=read_key(idempotency_key))
+        return await _started(room, await room.again.clone(run_id, changed))
 
     @router.post("/{run_id}:retry", status_code=202, summary="Let a failed run go on, or start it anew")
     async def retry_run(run_id: str, idempotency_key: Key = "") -> Response:
@@ -173,12 +175,13 @@ def _document(package: PipelinePackage) -> dict[str, Any]:
     return {"pipeline_spec": dict(spec.document), "platform_spec": dict(spec.platform)}
 
 
-def _started(started: Started) -> Response:
+async def _started(room: RunsRoom, started: Started) -> Response:
+    effective = started.fitted.effective if started.fitted else (await room.arguments.of(started.run)).values
     headers = {"Location": f"/v1/runs/{started.run.run_id}"}
     if started.is_replay:
         headers["Idempotency-Replayed"] = "true"
     status = 200 if started.is_replay else 201
-    return json_answer(started_body(started), status=status, headers=headers)
+    return json_answer(started_body(started, effective), status=status, headers=headers)
 
 
 def _retried(run_id: str, retried: Retried) -> dict[str, Any]:
