@@ -30,8 +30,9 @@ OVERLAP = timedelta(seconds=30)
 ACTIVE_BATCH = 150
 # While the past is being read, so many calls come without a pause between them.
 PAGES_AT_ONCE = 4
-# Beside a crowd of watched runs each call is followed by so many times the usual pause.
-CROWDED = 5
+# Beside a crowd of watched runs, about whose states and ends the watcher asks as often as Kubeflow should be asked,
+# only what is new is asked for, after so many times the usual pause.
+CROWDED = 20
 # Between two pages that are compared again: so many usual pauses, and so many before beginning anew.
 SWEEP_PAUSES = 10
 SWEEP_REST_PAUSES = 60
@@ -108,13 +109,14 @@ class Indexer:
         asked_at = self._clock.now()
         progress = await self._begin(progress)
         await self._follow("created", progress.created_mark, asked_at)
-        await self._follow("finished", progress.finished_mark, asked_at)
-        await self._look_at_active()
+        if not self._seen.is_crowded:
+            await self._follow("finished", progress.finished_mark, asked_at)
+            await self._look_at_active()
         if not self._places.keys() & {"created", "finished"}:
             await self._index.advance(fresh_at=asked_at)
         if not progress.is_complete:
             await self._read_past(progress)
-        else:
+        elif not self._seen.is_crowded:
             await self._compare(progress)
         self._calls += await self._names.learn_some()
 
