@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, and_, bindparam, or_, select
 
 from kfadapter.database.training_tables import notifications, training_jobs, training_runs
 from kfadapter.training.ledger_notifications import add_notification, cancel_notifications
@@ -26,6 +26,32 @@ from kfadapter.training.states import NotificationState, RunState, check_run_tra
 DISPLAY_ID_LENGTH = 100
 OPEN = (RunState.INTENDED, RunState.UNCERTAIN, RunState.ACTIVE)
 STARTING = (RunState.INTENDED, RunState.UNCERTAIN)
+
+# Statements of every execution, built once.
+_JOBS, _RUNS, _TOLD = training_jobs.c, training_runs.c, notifications.c
+COUNT_RUN = (
+    training_jobs.update()
+    .where(_JOBS.job_id == bindparam("wanted_job_id"))
+    .values(runs=bindparam("new_runs"), latest_intended_at=bindparam("new_time"))
+)
+RUN_OF_ATTEMPT = select(training_runs).where(
+    _RUNS.job_id == bindparam("wanted_job_id"), _RUNS.attempt == bindparam("wanted_attempt")
+)
+OTHERS_OF_THE_JOB = (
+    select(_RUNS.run_id, _RUNS.attempt, _RUNS.accepted_at, _RUNS.superseded_by)
+    .where(_RUNS.job_id == bindparam("wanted_job_id"), _RUNS.run_id != bindparam("wanted_run_id"))
+    .order_by(_RUNS.attempt)
+)
+MOVE_UNTRIED = (
+    notifications.update()
+    .where(
+        _TOLD.run_id == bindparam("wanted_run_id"),
+        _TOLD.state == NotificationState.PENDING,
+        _TOLD.attempts == 0,
+        _TOLD.claimed_by.is_(None),
+    )
+    .values(not_before=bindparam("new_not_before"))
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +81,8 @@ def intend(connection: Connection, request: LaunchRequest, run_id: str, claim: C
     latest = _run_of(connection, request.job_id, attempts) if attempts else None
     if latest is not None and _is_same_execution(latest, request):
         return Intended(run=latest, is_joined=True)
-    job = training_jobs.update().where(training_jobs.c.job_id == request.job_id)
-    connection.execute(job.values(runs=attempts + 1, latest_intended_at=now))
+    counted = {"wanted_job_id": request.job_id, "new_runs": attempts + 1, "new_time": now}
+    connection.execute(COUNT_RUN, counted)
     run = _new_run(request, run_id, attempts + 1, now)
     row = {**vars(run), "claimed_by": claim.by, "claimed_until": claim.until}
     connection.execute(training_runs.insert(), row)
@@ -144,13 +170,7 @@ def answered(connection: Connection, run_id: str, policy: NotifyPolicy, now: dat
     run = locked_run(connection, run_id)
     quiet_until = policy.quiet_after_answer(now)
     change_run(connection, run, answered_at=now, quiet_until=quiet_until)
-    waiting = and_(
-        notifications.c.run_id == run_id,
-        notifications.c.state == NotificationState.PENDING,
-        notifications.c.attempts == 0,
-        notifications.c.claimed_by.is_(None),
-    )
-    moved = connection.execute(notifications.update().where(waiting).values(not_before=quiet_until))
+    moved = connection.execute(MOVE_UNTRIED, {"wanted_run_id": run_id, "new_not_before": quiet_until})
     add_event(connection, run_id, now, "answered")
     return moved.rowcount > 0
 
@@ -186,8 +206,8 @@ def _is_wanted(run: TrainingRun) -> bool:
 
 
 def _run_of(connection: Connection, job_id: str, attempt: int) -> TrainingRun | None:
-    query = select(training_runs).where(training_runs.c.job_id == job_id, training_runs.c.attempt == attempt)
-    row = connection.execute(query).mappings().one_or_none()
+    wanted = {"wanted_job_id": job_id, "wanted_attempt": attempt}
+    row = connection.execute(RUN_OF_ATTEMPT, wanted).mappings().one_or_none()
     return None if row is None else run_from_row(row)
 
 
@@ -214,11 +234,7 @@ def _new_run(request: LaunchRequest, run_id: str, attempt: int, now: datetime) -
 
 def _put_in_order(connection: Connection, run: TrainingRun, now: datetime) -> TrainingRun:
     """Supersede the older runs of the job, and this one if a newer has been accepted before."""
-    runs = training_runs.c
-    others = select(runs.run_id, runs.attempt, runs.accepted_at, runs.superseded_by)
-    found = connection.execute(
-        others.where(runs.job_id == run.job_id, runs.run_id != run.run_id).order_by(runs.attempt)
-    ).all()
+    found = connection.execute(OTHERS_OF_THE_JOB, {"wanted_job_id": run.job_id, "wanted_run_id": run.run_id}).all()
     older = [one.run_id for one in found if one.attempt < run.attempt and one.superseded_by is None]
     newer = [one.run_id for one in found if one.attempt > run.attempt and one.accepted_at is not None]
     _supersede(connection, older, run.run_id, now)
