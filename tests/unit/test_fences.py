@@ -38,7 +38,7 @@ KEPT_TO = {
     "fastapi": ("api", "console", "engine", "testing"),
     "starlette": ("api", "console", "engine", "httpserver", "testing"),
     "uvicorn": ("httpserver", "testing"),
-    "sqlalchemy": ("database", "training/ledger", "events/store", "runs/index", "engine/store"),
+    "sqlalchemy": ("database", "training/ledger", "events/log", "events/store", "runs/index", "engine/store"),
     "alembic": ("database",),
     "aiohttp": ("kubeflow", "training/training_manager"),
     "typer": ("cli",),
