@@ -8,7 +8,9 @@ from pathlib import Path
 
 import structlog
 
+from kfadapter import __version__
 from kfadapter.clock import Clock, SystemClock
+from kfadapter.database.replicas import Replica
 from kfadapter.database.transactions import Transactions
 from kfadapter.engine.config import EngineSettings
 from kfadapter.errors import SettingsError
@@ -21,9 +23,13 @@ from kfadapter.training.execution import Executor
 from kfadapter.training.jobs import TrainingJobs
 from kfadapter.training.launch import Launcher
 from kfadapter.training.ledger import Ledger
+from kfadapter.training.ledger_launches import bury
 from kfadapter.training.notify_policy import NotifyPolicy
 from kfadapter.training.outbox import Outbox
 from kfadapter.training.resolution import Resolver
+from kfadapter.training.run_report import RunReports
+from kfadapter.training.stuck import StuckLimits
+from kfadapter.training.stuck_watch import StuckWatch
 from kfadapter.training.training_manager import TrainingManager
 from kfadapter.training.watcher import Watcher
 
@@ -43,6 +49,7 @@ class Service:
     pipeline_names: PipelineNames
     publisher: Publisher
     database: Transactions
+    replica: Replica
     ledger: Ledger
     launcher: Launcher
     executor: Executor
@@ -99,6 +106,7 @@ async def open_service(settings: Settings, *, clock: Clock | None = None) -> Asy
         database = await asyncio.to_thread(Transactions.open, settings.ledger_url)
         stack.push_async_callback(asyncio.to_thread, database.close)
         ledger = Ledger(database, policy=_notify_policy(settings))
+        replica = _replica(settings, clock, database, ledger)
         loops = Loops()
         kubeflow_url = settings.kubeflow_base_url
         if kubeflow_url is None:
@@ -111,7 +119,7 @@ async def open_service(settings: Settings, *, clock: Clock | None = None) -> Asy
                 clock=clock,
             )
         )
-        service = _assembled(settings, clock, kubeflow, database, ledger, loops)
+        service = _assembled(settings, clock, kubeflow, database, replica, ledger, loops)
         await stack.enter_async_context(_running(service))
         yield service
 
@@ -124,8 +132,35 @@ def _notify_policy(settings: Settings) -> NotifyPolicy:
     )
 
 
+def _replica(settings: Settings, clock: Clock, database: Transactions, ledger: Ledger) -> Replica:
+    """This process among those on the same database; what a dead one had taken is freed by the rooms' own rules."""
+    return Replica(
+        database,
+        clock,
+        name=ledger.claimant,
+        version=__version__,
+        lease_seconds=settings.replica_lease_seconds,
+        bury=(bury,),
+        on_burial=ledger.notifications_changed.set,
+    )
+
+
+def _stuck_limits(settings: Settings) -> StuckLimits:
+    return StuckLimits(
+        pending_seconds=settings.stuck_pending_seconds,
+        idle_seconds=settings.stuck_idle_seconds,
+        overdue_factor=settings.stuck_overdue_factor,
+    )
+
+
 def _assembled(
-    settings: Settings, clock: Clock, kubeflow: Kubeflow, database: Transactions, ledger: Ledger, loops: "Loops"
+    settings: Settings,
+    clock: Clock,
+    kubeflow: Kubeflow,
+    database: Transactions,
+    replica: Replica,
+    ledger: Ledger,
+    loops: "Loops",
 ) -> Service:
     answer_seconds = settings.request_timeout_seconds * ANSWER_SHARE
     launcher = Launcher(kubeflow.runs, ledger, clock, answer_seconds=answer_seconds)
@@ -136,6 +171,7 @@ def _assembled(
         pipeline_names=PipelineNames(kubeflow, clock),
         publisher=Publisher(kubeflow),
         database=database,
+        replica=replica,
         ledger=ledger,
         launcher=launcher,
         executor=Executor(kubeflow, Resolver(kubeflow, clock), launcher),
@@ -180,16 +216,28 @@ async def _running(service: Service) -> AsyncIterator[None]:
         poll_seconds=settings.poll_seconds,
         lost_after_seconds=settings.lost_after_seconds,
         lookup_seconds=settings.launch_lookup_seconds,
+        leads=lambda: service.replica.leads,
+    )
+    stuck = StuckWatch(
+        service.kubeflow.runs,
+        ledger,
+        clock,
+        limits=_stuck_limits(settings),
+        stops=settings.stuck_stop,
+        leads=lambda: service.replica.leads,
     )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(loops.stop)
+        loops.start("replica", service.replica.run())
         loops.start("launcher", service.launcher.run())
         loops.start("watcher", watcher.run())
+        loops.start("stuck", stuck.run())
         if (url := settings.training_manager_base_url) is not None:
             training_manager = TrainingManager(url, settings.notify_timeout_seconds)
             await stack.enter_async_context(training_manager)
             stack.push_async_callback(loops.stop)
-            loops.start("outbox", Outbox(ledger, training_manager, clock).run())
+            reports = RunReports(service.kubeflow.runs, service.kubeflow.tasks)
+            loops.start("outbox", Outbox(ledger, training_manager, clock, reports=reports).run())
         yield
 
 

@@ -75,6 +75,24 @@ class Settings(BaseSettings):
     launch_lookup_seconds: Seconds = Field(
         20.0, description="So long a run is looked up after a create call whose outcome is not known."
     )
+    replica_lease_seconds: float = Field(
+        6.0, ge=1, le=300, description="A replica that was silent for so long is taken for dead (PostgreSQL)."
+    )
+    stuck_pending_seconds: float = Field(
+        900.0, ge=0, description="A run that is still pending after so long is reported as stuck; 0: never."
+    )
+    stuck_idle_seconds: float = Field(
+        0.0, ge=0, description="A run whose tasks have not changed for so long is reported as stuck; 0: never."
+    )
+    stuck_overdue_factor: float = Field(
+        3.0,
+        ge=0,
+        description="A run that takes so many times what its pipeline's runs took is reported as stuck; 0: never.",
+    )
+    stuck_stop: bool = Field(False, description="A run that is reported as stuck is stopped as well.")
+    keep_jobs_days: float = Field(
+        0.0, ge=0, description="Ended training jobs are forgotten after so many days; 0: never."
+    )
     upload_limit_bytes: int = Field(32 * 1024 * 1024, ge=1, description="Largest pipeline package accepted.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe line logged.")
     log_format: Literal["text", "json"] = Field("text", description="Log lines for people or for programs.")

@@ -13,6 +13,7 @@ from kfadapter.errors import (
     ArgumentsError,
     BadPageToken,
     DatabaseError,
+    IdempotencyKeyReused,
     KFAdapterError,
     KubeflowConflict,
     KubeflowError,
@@ -25,6 +26,7 @@ from kfadapter.errors import (
     KubeflowUnavailable,
     LaunchFailed,
     NameNotFound,
+    NotRedeliverable,
     PackageError,
     PackageTooLarge,
 )
@@ -47,6 +49,8 @@ STATUSES: Mapping[type[BaseException], int] = {
     KubeflowMalformed: 502,
     KubeflowError: 502,
     LaunchFailed: 502,
+    IdempotencyKeyReused: 422,
+    NotRedeliverable: 409,
     DatabaseError: 503,
     KFAdapterError: 500,
     TimeoutError: 504,
@@ -69,6 +73,8 @@ TYPES: Mapping[type[BaseException], str] = {
     KubeflowMalformed: "kubeflow-malformed-answer",
     KubeflowError: "kubeflow-error",
     LaunchFailed: "launch-failed",
+    IdempotencyKeyReused: "idempotency-key-reused",
+    NotRedeliverable: "not-redeliverable",
     DatabaseError: "database-unavailable",
     TimeoutError: "timeout",
 }

@@ -15,7 +15,7 @@ from kfadapter.training.records import DeliveryAttempt, Notification, RunEvent, 
 from kfadapter.training.states import NotificationState, RunState
 
 TEXT_LIMIT = 2000
-NOT_OF_THE_RUN = frozenset({"claimed_by", "claimed_until"})
+NOT_OF_THE_RUN = frozenset({"claimed_by", "claimed_until", "idempotency_key", "request_digest"})
 
 # Statements of every execution are built once: building one takes as long as running it.
 FIND_RUN = select(training_runs).where(training_runs.c.run_id == bindparam("wanted_run_id"))
@@ -73,6 +73,12 @@ def locked_run(connection: Connection, run_id: str) -> TrainingRun:
     if run is None:
         raise DatabaseError(f"the ledger has no run {run_id}")
     return run
+
+
+def find_job(connection: Connection, job_id: str) -> RowMapping | None:
+    """The job's row, or None."""
+    query = select(training_jobs).where(training_jobs.c.job_id == job_id)
+    return connection.execute(query).mappings().one_or_none()
 
 
 def lock_job(connection: Connection, job_id: str) -> RowMapping:

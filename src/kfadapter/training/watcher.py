@@ -6,7 +6,7 @@ ended lately. Stops that have not gone through and runs that seem to be gone add
 there are no calls.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -53,6 +53,7 @@ class Watcher:
         lost_after_seconds: A run that Kubeflow does not know ends LOST after so long, counting only time in which
             Kubeflow answered, and from the start of the service.
         lookup_seconds: The same for a run whose create call had no known outcome: the launch is closed as failed.
+        leads: Whether this process is the one that watches; of several replicas one is enough.
     """
 
     def __init__(
@@ -64,7 +65,9 @@ class Watcher:
         poll_seconds: float = 1.0,
         lost_after_seconds: float = 600.0,
         lookup_seconds: float = 20.0,
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._leads = leads
         self._runs = kubeflow
         self._ledger = ledger
         self._clock = clock
@@ -83,7 +86,7 @@ class Watcher:
     async def run(self) -> None:
         """Look for ever."""
         while True:
-            await self._safe_look()
+            await (self._safe_look() if self._leads() else self._stand_by())
             pause = self._poll_seconds * 2 ** min(self._failures, 10)
             await self._clock.sleep(min(pause, max(LONGEST_PAUSE_SECONDS, self._poll_seconds)))
 
@@ -105,6 +108,13 @@ class Watcher:
             self._away(exc)
         else:
             self._back()
+
+    async def _stand_by(self) -> None:
+        """Another replica watches: what was seen here is forgotten, and its time counts for nothing."""
+        self._absences.keep(())
+        self._absences.silence()
+        self._watermark = None
+        self._failures = 0
 
     async def _safe_look(self) -> None:
         try:
