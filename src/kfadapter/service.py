@@ -11,6 +11,7 @@ import structlog
 from kfadapter import __version__
 from kfadapter.clock import Clock, SystemClock
 from kfadapter.database.replicas import Replica
+from kfadapter.database.schema import Migrated, migrated
 from kfadapter.database.transactions import Transactions
 from kfadapter.engine.config import EngineSettings
 from kfadapter.errors import SettingsError
@@ -122,6 +123,15 @@ async def open_service(settings: Settings, *, clock: Clock | None = None) -> Asy
         service = _assembled(settings, clock, kubeflow, database, replica, ledger, loops)
         await stack.enter_async_context(_running(service))
         yield service
+
+
+def migrate_database(settings: Settings) -> Migrated:
+    """Bring the database that the settings name to the newest version, without starting anything.
+
+    Raises:
+        DatabaseError: A newer version wrote it, or it cannot be used.
+    """
+    return migrated(settings.ledger_url)
 
 
 def _notify_policy(settings: Settings) -> NotifyPolicy:

@@ -90,9 +90,6 @@ class Settings(BaseSettings):
         description="A run that takes so many times what its pipeline's runs took is reported as stuck; 0: never.",
     )
     stuck_stop: bool = Field(False, description="A run that is reported as stuck is stopped as well.")
-    keep_jobs_days: float = Field(
-        0.0, ge=0, description="Ended training jobs are forgotten after so many days; 0: never."
-    )
     upload_limit_bytes: int = Field(32 * 1024 * 1024, ge=1, description="Largest pipeline package accepted.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe line logged.")
     log_format: Literal["text", "json"] = Field("text", description="Log lines for people or for programs.")
