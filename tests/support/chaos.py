@@ -178,7 +178,7 @@ class Chaos:
             answered = {one.run_id for one in executions if one.run_id is not None}
             if self._wanted() <= told and answered <= set(self.kubeflow.run_ids):
                 return
-            time.sleep(0.1)
+            time.sleep(0.2)
 
     def _judged(self, executions: Sequence[Execution]) -> Verdict:
         notifications, run_ids = self.training_manager.notifications, self.kubeflow.run_ids
@@ -210,7 +210,7 @@ class Chaos:
         return wrong
 
     def _job_of(self, run_id: str) -> str:
-        return str(self.kubeflow.run(run_id)["display_name"]).split("-")[1]
+        return self.kubeflow.world.runs[run_id].display_name.split("-")[1]
 
 
 def _outcome(run: object) -> str:
