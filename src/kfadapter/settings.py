@@ -76,7 +76,7 @@ class Settings(BaseSettings):
         20.0, description="So long a run is looked up after a create call whose outcome is not known."
     )
     replica_lease_seconds: float = Field(
-        6.0, ge=1, le=300, description="A replica that was silent for so long is taken for dead (PostgreSQL)."
+        5.0, ge=1, le=300, description="A replica that was silent for so long is taken for dead (PostgreSQL)."
     )
     stuck_pending_seconds: float = Field(
         900.0, ge=0, description="A run that is still pending after so long is reported as stuck; 0: never."

@@ -18,13 +18,13 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.mark.process
 @pytest.mark.timeout(150)
 def test_no_job_is_lost_by_one_service_that_is_killed(tmp_path: Path) -> None:
-    verdict = Chaos(Plan(jobs=40, kills=4, seed=11), tmp_path).run()
+    verdict = Chaos(Plan(jobs=30, kills=3, seed=11), tmp_path).run()
     assert verdict.is_good, verdict
 
 
 @pytest.mark.process
 @pytest.mark.timeout(150)
 def test_no_job_is_lost_by_two_replicas_of_which_one_is_killed(tmp_path: Path, postgresql: str) -> None:
-    plan = Plan(jobs=40, kills=4, seed=12, replicas=2, database_url=new_database(postgresql))
+    plan = Plan(jobs=30, kills=3, seed=12, replicas=2, database_url=new_database(postgresql))
     verdict = Chaos(plan, tmp_path).run()
     assert verdict.is_good, verdict

@@ -62,7 +62,7 @@ class Replica:
         *,
         name: str,
         version: str = "",
-        lease_seconds: float = 6.0,
+        lease_seconds: float = 5.0,
         bury: Sequence[Bury] = (),
         on_burial: Callable[[], None] = lambda: None,
     ) -> None:

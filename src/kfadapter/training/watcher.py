@@ -37,7 +37,9 @@ class ShowsRuns(Protocol):
 
     async def by_ids(self, ids: Iterable[str]) -> Mapping[str, Run]: ...
 
-    async def finished_since(self, moment: datetime) -> Sequence[Run]: ...
+    async def finished_since(
+        self, moment: datetime, *, enough: Callable[[Sequence[Run]], bool] = ...
+    ) -> Sequence[Run]: ...
 
     async def get(self, run_id: str) -> Run: ...
 
@@ -152,13 +154,16 @@ class Watcher:
     async def _look_at_ends(self, watched: Mapping[str, WatchedRun]) -> None:
         """The ends since the last look, by Kubeflow's own times: our clock may differ from its clock.
 
-        This list only makes the watch quicker; a server that refuses it is watched by the batches alone.
+        The last ends come first, and a page without news ends the reading: what ended before has been seen. This list
+        only makes the watch quicker; what it leaves out, and a server that refuses it, is seen by the batches.
         """
         since = await self._since(watched.values())
         if since is None:
             return
         try:
-            ended = await self._runs.finished_since(since)
+            ended = await self._runs.finished_since(
+                since, enough=lambda runs: not any(r.run_id in watched for r in runs)
+            )
         except KubeflowError as exc:
             self._log_once("ends", "Kubeflow does not list ends", action="ends_not_listed", reason=exc.reason)
             return
@@ -286,6 +291,11 @@ def sighting(run: Run) -> Sighting:
         finished_at=run.finished_at,
         reason=run.error_message,
     )
+
+
+def _are_others(page: Sequence[Run], watched: Mapping[str, WatchedRun]) -> bool:
+    """Nobody waits for any of these ends."""
+    return not any(run.run_id in watched for run in page)
 
 
 def _is_news(watched: WatchedRun, run: Run) -> bool:
