@@ -13,7 +13,7 @@ from kfadapter.clock import Clock, SystemClock
 from kfadapter.database.replicas import Replica
 from kfadapter.database.schema import Migrated, migrated
 from kfadapter.database.transactions import Transactions
-from kfadapter.engine.config import EngineSettings
+from kfadapter.engine.config import EngineSettings, Keeping
 from kfadapter.errors import SettingsError
 from kfadapter.kubeflow.client import Kubeflow
 from kfadapter.kubeflow.names import PipelineNames
@@ -202,6 +202,13 @@ def engine_settings(settings: Settings, data_dir: Path, *, host: str, port: int)
         installer_environment=installer_environment(),
         task_environment=passed_environment(settings.engine_pass_env),
         package_urls=settings.engine_package_urls,
+        keeping=Keeping(
+            runs_days=settings.engine_keep_runs_days,
+            runs=settings.engine_keep_runs,
+            runs_bytes=settings.engine_keep_runs_bytes,
+            environments_days=settings.engine_keep_environments_days,
+            environments_bytes=settings.engine_keep_environments_bytes,
+        ),
     )
 
 

@@ -108,6 +108,20 @@ class Settings(BaseSettings):
         (), description="Addresses, separated by commas, below which packages may be fetched; none: nowhere."
     )
 
+    engine_keep_runs_days: float = Field(
+        0, ge=0, description="Ended runs are removed after so many days, files and all; 0: never."
+    )
+    engine_keep_runs: int = Field(0, ge=0, description="So many ended runs are kept, the last; 0: all.")
+    engine_keep_runs_bytes: int = Field(
+        0, ge=0, description="Ended runs are removed, the longest ended first, while they take more; 0: no limit."
+    )
+    engine_keep_environments_days: float = Field(
+        14, ge=0, description="Task environments not used for so many days are removed; 0: never."
+    )
+    engine_keep_environments_bytes: int = Field(
+        10 * 1024**3, ge=0, description="The longest unused environments are removed while they take more; 0: no limit."
+    )
+
     @field_validator("engine_pass_env", "engine_package_urls", mode="before")
     @classmethod
     def _split_names(cls, value: object) -> object:

@@ -11,6 +11,8 @@ import typer
 from typer.core import TyperGroup
 
 from kfadapter import __version__
+from kfadapter.cli.engine import app as engine_app
+from kfadapter.cli.options import DataDir, Host, Port
 from kfadapter.errors import KFAdapterError, SettingsError
 
 EXIT_FAILED = 1
@@ -47,9 +49,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
-Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
-DataDir = Annotated[Path | None, typer.Option(help="Directory for everything that is kept.")]
+app.add_typer(engine_app, name="engine")
 
 
 @app.command()
@@ -72,14 +72,6 @@ def serve(
         kubeflow_url=kubeflow_url,
         training_manager_url=training_manager_url,
     )
-
-
-@app.command()
-def engine(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
-    """Run the embedded engine alone: a Kubeflow Pipelines v2beta1 API that really runs pipelines."""
-    from kfadapter.cli.serve import run_engine
-
-    run_engine(host=host, port=port, data_dir=data_dir)
 
 
 @app.command()

@@ -37,6 +37,7 @@ from kfadapter.engine.store.runs import (
     get_full_run,
     get_run,
     insert_run,
+    refuse_run,
     revive_run,
     stored_run,
 )
@@ -44,6 +45,9 @@ from kfadapter.engine.store.schedules import DueRun, fire
 from kfadapter.errors import EngineError
 
 SERVICE_ACCOUNT = "pipeline-runner"
+REFUSED_AFTER_SECONDS = 0.5
+"""A run that is refused is PENDING for so long, like every run at its beginning: clients of KFP count on finding a run
+that they have just made PENDING or RUNNING."""
 RUN_FILE = "run.json"
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
@@ -78,9 +82,10 @@ class Runs:
         self._supervisor = supervisor
         self._clock = clock
         self._runs_dir = runs_dir
+        self._refusals: set[asyncio.Task[None]] = set()
 
     async def create(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        """Store a run and hand it on. One that the engine cannot honour ends at once, with the reasons.
+        """Store a run and hand it on. One that the engine cannot honour ends as soon as it has been seen PENDING.
 
         Raises:
             ApiError: The request is refused, and nothing was stored.
@@ -91,8 +96,10 @@ class Runs:
         _check_message(message)
         with layered("Failed to create a new run"):
             new = await self._resolve(message)
-            shown = await self._store.write(insert_run, new)
-        if new.template is not None and new.refusal is None:
+            shown = await self._store.write(insert_run, replace(new, refusal=None))
+        if new.refusal is not None:
+            self._refuse_soon(new)
+        elif new.template is not None:
             await self._start(_order(new, new.template))
         return shown
 
@@ -179,6 +186,27 @@ class Runs:
             if run not in begun:
                 await self._begin(run)
 
+    async def stop(self) -> None:
+        """Leave everything as it is; the next start ends what is still to be refused."""
+        for task in self._refusals:
+            task.cancel()
+        await asyncio.gather(*self._refusals, return_exceptions=True)
+
+    def _refuse_soon(self, new: NewRun) -> None:
+        task = asyncio.create_task(self._refuse(new), name=f"refuse {new.run_id}")
+        self._refusals.add(task)
+        task.add_done_callback(self._refusals.discard)
+
+    async def _refuse(self, new: NewRun) -> None:
+        while True:
+            await self._clock.sleep(REFUSED_AFTER_SECONDS)
+            try:
+                await self._store.write(refuse_run, new.run_id, new.refusal, self._now())
+            except ApiError as exc:  # a full disk may have room again
+                _logger.error("run not ended", action="engine_run_not_refused", run_id=new.run_id, error=exc.message)
+            else:
+                return
+
     async def _resolve(self, message: Mapping[str, Any]) -> NewRun:
         now = self._now()
         with layered("Failed to create a run due to invalid experimentId and namespace combination"):
@@ -228,7 +256,11 @@ class Runs:
         elif not run.document:
             await self._end(run.run_id, Code.INTERNAL, "its pipeline is missing")
         else:
-            await self._start(_stored_order(run, stored_template(orjson.loads(run.document))))
+            template = stored_template(orjson.loads(run.document))
+            if refusal := await asyncio.to_thread(_refusal, template):
+                await self._store.write(refuse_run, run.run_id, refusal, self._now())
+            else:
+                await self._start(_stored_order(run, template))
 
     async def _end(self, run_id: str, code: Code, reason: str) -> None:
         await self._store.write(fail_run, run_id, {"code": int(code), "message": reason}, self._now())

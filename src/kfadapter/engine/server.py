@@ -11,6 +11,8 @@ from kfadapter.engine.config import EngineSettings
 from kfadapter.engine.firing import Firing
 from kfadapter.engine.http.app import App
 from kfadapter.engine.http.parts import Parts
+from kfadapter.engine.keeping.housekeeping import SPARE, Housekeeping
+from kfadapter.engine.keeping.sweep import DATABASE, Sweep, everything
 from kfadapter.engine.packages import Packages
 from kfadapter.engine.running.supervisor import Supervisor
 from kfadapter.engine.runs import Runs, Supervising
@@ -20,7 +22,6 @@ from kfadapter.engine.store.experiments import default_experiment
 from kfadapter.errors import EngineError
 from kfadapter.httpserver import HTTPServer, address, listen
 
-DATABASE = "engine.sqlite"
 RUNS = "runs"
 
 _logger = structlog.get_logger(__name__)
@@ -48,6 +49,8 @@ class EngineServer:
         self._supervisor: Supervising = supervisor or self._own  # type: ignore[assignment]
         self._runs = Runs(self.store, self._supervisor, self._clock, self._runs_dir)
         self._firing = Firing(self.store, self._runs, self._clock)
+        sweep = Sweep(settings.data_dir.absolute(), everything(self.store, settings, spare=SPARE))
+        self._housekeeping = Housekeeping(sweep, self._clock)
         self._server: HTTPServer | None = None
         self._serving: asyncio.Task[None] | None = None
         self._base_url = ""
@@ -98,6 +101,8 @@ class EngineServer:
             self._server.should_exit = True
             await self._serving
         await self._firing.stop()
+        await self._runs.stop()
+        await self._housekeeping.stop()
         if self._own is not None:
             await self._own.stop(end_runs=end_runs)
         await asyncio.to_thread(self.store.close)
@@ -119,4 +124,5 @@ class EngineServer:
         await self.store.write(default_experiment, parts.now())
         await self._runs.recover()
         await self._firing.start()
+        self._housekeeping.start()
         return App(parts)

@@ -22,6 +22,8 @@ def commands(group: Any, context: Any, words: tuple[str, ...] = ()) -> Iterator[
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         if hasattr(command, "list_commands"):
+            if command.invoke_without_command:
+                yield " ".join((*words, name)), command
             yield from commands(command, context, (*words, name))
         else:
             arguments = [p.metavar or p.name.upper() for p in command.params if p.param_type_name == "argument"]

@@ -10,6 +10,7 @@ from kfadapter.engine.config import EngineSettings
 from kfadapter.engine.server import EngineServer
 from support.engine_api import EngineApi
 from support.scripted_supervisor import ScriptedSupervisor
+from support.told_run import tell_a_run
 
 
 @pytest.fixture
@@ -30,3 +31,9 @@ async def engine(tmp_path: Path, supervisor: ScriptedSupervisor) -> AsyncIterato
 async def api(engine: EngineServer) -> AsyncIterator[EngineApi]:
     async with httpx.AsyncClient(base_url=engine.base_url, timeout=30) as client:
         yield EngineApi(client)
+
+
+@pytest.fixture
+async def run_id(api: EngineApi, supervisor: ScriptedSupervisor, tmp_path: Path) -> str:
+    """A run with a task in a loop that failed once and made a model, and one that failed for good."""
+    return await tell_a_run(api, supervisor, tmp_path)

@@ -1,11 +1,14 @@
 """Runs: what is stored, handed on, shown."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 
+from kfadapter.engine.config import EngineSettings
 from kfadapter.engine.server import EngineServer
 from kfadapter.errors import EngineError
 from support.engine_api import API, EngineApi, spec
@@ -14,6 +17,18 @@ from support.scripted_supervisor import ScriptedSupervisor
 
 async def history(api: EngineApi, run_id: str) -> list[str]:
     return [entry["state"] for entry in (await api.get(f"/runs/{run_id}"))["state_history"]]
+
+
+async def refused_run(api: EngineApi) -> str:
+    """A run of a pipeline that needs a volume claim."""
+    return await api.start_run("two_documents", runtime_config={"parameters": {"place": "/data"}})
+
+
+async def ended(api: EngineApi, run_id: str) -> Any:
+    async with asyncio.timeout(10):
+        while (run := await api.get(f"/runs/{run_id}"))["state"] in ("PENDING", "RUNNING", "CANCELING"):
+            await asyncio.sleep(0.02)
+        return run
 
 
 async def test_a_run_is_handed_on_with_its_spec_and_arguments(api: EngineApi, supervisor: ScriptedSupervisor) -> None:
@@ -50,13 +65,15 @@ async def test_an_id_that_is_no_uuid_is_refused(api: EngineApi, run_id: str) -> 
     assert (await api.refused("POST", "/runs", json=document))[0] == 400
 
 
-async def test_a_run_the_engine_cannot_honour_ends_at_once_with_the_reasons(
+async def test_a_run_the_engine_cannot_honour_is_seen_pending_and_ends_with_the_reasons(
     api: EngineApi, supervisor: ScriptedSupervisor
 ) -> None:
-    arguments = {"parameters": {"place": "/data"}}
-    run_id = await api.start_run("two_documents", runtime_config=arguments)
-    run = await api.get(f"/runs/{run_id}")
-    assert run["state"] == "FAILED"
+    run_id = await refused_run(api)
+    assert (await api.get(f"/runs/{run_id}"))["state"] == "PENDING"
+    await api.post(f"/runs/{run_id}:archive")
+    run = await ended(api, run_id)
+    assert (run["state"], run["storage_state"]) == ("FAILED", "ARCHIVED")
+    assert await history(api, run_id) == ["PENDING", "FAILED"]
     assert run["finished_at"] >= run["created_at"]
     reason = run["state_history"][-1]["error"]
     assert reason["code"] == 12
@@ -66,6 +83,36 @@ async def test_a_run_the_engine_cannot_honour_ends_at_once_with_the_reasons(
     assert (await api.get(f"/runs/{run_id}", view="FULL"))["error"] == reason
     assert supervisor.submitted == []
     assert (await api.refused("POST", f"/runs/{run_id}:retry"))[0] == 409
+
+
+async def test_a_run_that_is_about_to_be_refused_can_be_terminated_and_deleted(
+    api: EngineApi, engine: EngineServer
+) -> None:
+    terminated, deleted = await refused_run(api), await refused_run(api)
+    await api.post(f"/runs/{terminated}:terminate")
+    assert (await api.client.delete(f"{API}/runs/{deleted}")).status_code == 200
+    assert (await ended(api, terminated))["state"] == "FAILED"
+    assert await history(api, terminated) == ["PENDING", "CANCELING", "FAILED"]
+    assert (await api.refused("GET", f"/runs/{deleted}"))[0] == 404
+
+
+async def test_a_run_that_was_to_be_refused_when_the_engine_stopped_is_refused_at_the_next_start(
+    tmp_path: Path, supervisor: ScriptedSupervisor
+) -> None:
+    settings = EngineSettings(data_dir=tmp_path)
+    async with (
+        EngineServer(settings, supervisor=supervisor) as engine,
+        httpx.AsyncClient(base_url=engine.base_url) as client,
+    ):
+        run_id = await refused_run(EngineApi(client))
+    async with (
+        EngineServer(settings, supervisor=supervisor) as engine,
+        httpx.AsyncClient(base_url=engine.base_url) as client,
+    ):
+        run = await EngineApi(client).get(f"/runs/{run_id}")
+    assert run["state"] == "FAILED"
+    assert "volume claim" in run["state_history"][-1]["error"]["message"]
+    assert supervisor.submitted == []
 
 
 async def test_a_run_that_cannot_be_handed_on_fails_with_the_reason(

@@ -1,81 +1,12 @@
-"""Tasks as KFP shows them, as the engine itself shows them, and their logs and artifacts at the front door."""
+"""Tasks as KFP 2.17 shows them, and as the engine itself shows them."""
 
-import base64
-import io
-import os
-import tarfile
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support.engine_api import EngineApi
 from support.scripted_supervisor import ScriptedSupervisor
-
-ROOT, LOOP, INNER, AFTER = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "1234")
-
-
-def definition(task_id: str, path: str, kind: str, **fields: Any) -> dict[str, Any]:
-    name = path.rsplit(".", 1)[-1]
-    return {"task_id": task_id, "path": path, "kind": kind, "name": name, "display_name": name, **fields}
-
-
-@pytest.fixture
-async def run_id(api: EngineApi, supervisor: ScriptedSupervisor, tmp_path: Path) -> str:
-    """A run with a task in a loop that failed once and made a model, and one that failed for good."""
-    run_id = await api.start_run()
-    attempt = tmp_path / "runs" / run_id / "tasks" / INNER / "attempt-1"
-    (attempt / "outputs").mkdir(parents=True)
-    (attempt / "outputs" / "model").write_bytes(b"\x00weights")
-    (attempt / "log.txt").write_text("it worked\n")
-    model = {
-        "name": "model",
-        "type": "system.Model",
-        "uri": str(attempt / "outputs" / "model"),
-        "metadata": {"loss": 0.5},
-    }
-    outputs = {"parameters": {"score": 0, "text": ""}, "artifacts": {"model": [model]}}
-    await supervisor.begin(run_id)
-    event = supervisor.event
-    await supervisor.tell(
-        run_id,
-        event(run_id, "task.created", **definition(ROOT, "root", "root")),
-        event(run_id, "task.state", task_id=ROOT, state="RUNNING", attempt=0),
-        event(run_id, "task.created", **definition(LOOP, "root.loop", "loop", parent_task_id=ROOT)),
-        event(
-            run_id,
-            "task.created",
-            **definition(INNER, "root.loop.train", "container", parent_task_id=LOOP, iteration=0),
-        ),
-        event(
-            run_id,
-            "task.created",
-            **definition(AFTER, "root.after", "container", parent_task_id=ROOT, depends_on=[LOOP]),
-        ),
-        event(run_id, "task.state", task_id=INNER, state="PENDING", attempt=0, reason="slot"),
-        event(run_id, "task.state", task_id=INNER, state="RUNNING", attempt=0, inputs={"parameters": {"rows": 3}}),
-        event(
-            run_id,
-            "task.state",
-            task_id=INNER,
-            state="RUNNING",
-            attempt=1,
-            reason="retry",
-            error={"code": 2, "message": "unlucky"},
-        ),
-        event(run_id, "task.finished", task_id=INNER, state="SUCCEEDED", attempts=2, exit_code=0, outputs=outputs),
-        event(run_id, "task.state", task_id=AFTER, state="RUNNING", attempt=0),
-        event(
-            run_id,
-            "task.finished",
-            task_id=AFTER,
-            state="FAILED",
-            attempts=1,
-            exit_code=1,
-            error={"code": 2, "message": "no luck at all"},
-        ),
-    )
-    return run_id
+from support.told_run import AFTER, INNER, LOOP, ROOT, definition
 
 
 async def details(api: EngineApi, run_id: str, **query: str) -> dict[str, dict[str, Any]]:
@@ -132,12 +63,13 @@ async def test_the_own_view_has_values_artifacts_and_the_true_parent(api: Engine
     assert (tasks[LOOP]["parent_task_id"], task["type"], task["type_attributes"]) == (
         ROOT,
         "RUNTIME",
-        {"iteration_index": 0},
+        {"iteration_index": "0"},
     )
     assert task["inputs"]["parameters"] == [{"parameter_key": "rows", "value": 3}]
+    made = {"type": "ITERATOR_OUTPUT", "producer": {"task_name": "train", "iteration": "0"}}
     assert task["outputs"]["parameters"] == [
-        {"parameter_key": "score", "value": 0},
-        {"parameter_key": "text", "value": ""},
+        {"parameter_key": "score", "value": 0, **made},
+        {"parameter_key": "text", "value": "", **made},
     ]
     (artifact,) = task["outputs"]["artifacts"][0]["artifacts"]
     assert (artifact["type"], artifact["metadata"]) == ("Model", {"loss": 0.5})
@@ -146,141 +78,102 @@ async def test_the_own_view_has_values_artifacts_and_the_true_parent(api: Engine
     assert await api.get(f"/runs/{run_id}/tasks/{INNER}") == task
 
 
+async def test_the_own_view_speaks_the_words_of_kfp_3(api: EngineApi, run_id: str) -> None:
+    listed = await api.get(f"/runs/{run_id}/tasks")
+    tasks = {task["task_id"]: task for task in listed["tasks"]}
+    assert {task["type"] for task in tasks.values()} == {"ROOT", "LOOP", "RUNTIME"}
+    assert [(entry["state"], entry["runtime_state"]) for entry in tasks.values() if "state" in entry] == [
+        ("RUNNING", "RUNNING"),
+        ("SUCCEEDED", "SUCCEEDED"),
+        ("FAILED", "FAILED"),
+    ]
+    assert "state" not in tasks[LOOP]
+    assert tasks[LOOP]["runtime_state"] == "PENDING"
+    assert tasks[LOOP]["type_attributes"] == {"iteration_count": "2"}
+    assert tasks[LOOP]["child_tasks"] == [{"task_id": INNER, "name": "train"}, {"task_id": AFTER, "name": "after"}]
+    assert tasks[AFTER]["status_metadata"] == {"message": "no luck at all"}
+    assert tasks[INNER]["pods"] == [{"name": f"{INNER}-{attempt}", "type": "EXECUTOR"} for attempt in (0, 1)]
+    assert tasks[INNER]["scope_path"] == "root.loop.train"
+
+
+async def test_branches_and_exit_handlers_are_named_as_such(api: EngineApi, supervisor: ScriptedSupervisor) -> None:
+    run_id = await api.start_run()
+    await supervisor.begin(run_id)
+    components = ("comp-condition-branches-1", "comp-condition-2", "comp-exit-handler-1", "comp-conditions")
+    for place, component in enumerate(components):
+        about = definition(f"{place}{ROOT[1:]}", f"root.t{place}", "dag", component=component)
+        await supervisor.tell(run_id, supervisor.event(run_id, "task.created", **about))
+    listed = await api.get(f"/runs/{run_id}/tasks")
+    assert [task["type"] for task in listed["tasks"]] == ["CONDITION_BRANCH", "CONDITION", "EXIT_HANDLER", "DAG"]
+
+
+async def test_tasks_are_listed_by_parent_and_in_pages(api: EngineApi, run_id: str) -> None:
+    below = await api.get(f"/runs/{run_id}/tasks", parent_id=ROOT)
+    assert ([task["task_id"] for task in below["tasks"]], below["total_size"]) == ([LOOP, AFTER], 2)
+    found: list[str] = []
+    token = ""
+    while True:
+        page = await api.get(f"/runs/{run_id}/tasks", page_size=3, page_token=token)
+        found += [task["task_id"] for task in page["tasks"]]
+        assert page["total_size"] == 4
+        if not (token := page.get("next_page_token", "")):
+            break
+    assert found == [ROOT, LOOP, INNER, AFTER]
+    for token in ("x", "bnVsbA==", "eyJhZnRlciI6LTF9", "W10="):
+        assert (await api.refused("GET", f"/runs/{run_id}/tasks", params={"page_token": token}))[0] == 400
+
+
+async def test_artifacts_are_told_with_the_tasks_they_belong_to(api: EngineApi, run_id: str) -> None:
+    listed = await api.get("/artifacts")
+    (artifact,) = listed["artifacts"]
+    assert (artifact["name"], artifact["type"], artifact["metadata"]) == ("model", "Model", {"loss": 0.5})
+    assert artifact["created_at"]
+    assert listed["total_size"] == 1
+    assert await api.get(f"/artifacts/{artifact['artifact_id']}") == artifact
+    for query in ({"run_ids": run_id}, {"task_ids": [AFTER, INNER]}, {"artifact_ids": artifact["artifact_id"]}):
+        (relation,) = (await api.get("/artifact_tasks", **query))["artifact_tasks"]
+        assert relation == {
+            "id": f"{INNER}/output/model/{artifact['artifact_id']}",
+            "artifact_id": artifact["artifact_id"],
+            "run_id": run_id,
+            "task_id": INNER,
+            "key": "model",
+            "type": "ITERATOR_OUTPUT",
+            "producer": {"task_name": "train", "iteration": "0"},
+        }
+    assert await api.get("/artifact_tasks", run_ids=run_id, type="OUTPUT") == {}
+    assert await api.get("/artifact_tasks", task_ids=AFTER) == {}
+    assert (await api.refused("GET", "/artifact_tasks"))[0] == 400
+
+
+@pytest.mark.parametrize("artifact_id", ["0", "99", "x", "-1", "9" * 30, "\u0663"])
+async def test_an_unknown_artifact_is_not_found(api: EngineApi, artifact_id: str) -> None:
+    assert (await api.refused("GET", f"/artifacts/{artifact_id}"))[0] == 404
+
+
+async def test_artifacts_come_in_pages(api: EngineApi, supervisor: ScriptedSupervisor) -> None:
+    run_id = await api.start_run()
+    await supervisor.begin(run_id)
+    about = {"type": {"schemaTitle": "google.VertexModel"}, "metadata": {}}
+    made = [{"name": f"a{number}", "uri": f"gs://b/{number}", **about} for number in range(5)]
+    await supervisor.tell(
+        run_id,
+        supervisor.event(run_id, "task.created", **definition(INNER, "root.make", "container")),
+        supervisor.event(
+            run_id, "task.finished", task_id=INNER, state="SUCCEEDED", outputs={"artifacts": {"list": made}}
+        ),
+    )
+    first = await api.get("/artifacts", page_size=2)
+    rest = await api.get("/artifacts", page_size=200, page_token=first["next_page_token"])
+    assert [one["name"] for one in first["artifacts"] + rest["artifacts"]] == ["a0", "a1", "a2", "a3", "a4"]
+    assert {one["type"] for one in rest["artifacts"]} == {"Artifact"}
+    assert {one["schema_title"] for one in rest["artifacts"]} == {"google.VertexModel"}
+    tasks = await api.get("/artifact_tasks", run_ids=run_id, page_size=4)
+    last = await api.get("/artifact_tasks", run_ids=run_id, page_size=4, page_token=tasks["next_page_token"])
+    assert (len(tasks["artifact_tasks"]), len(last["artifact_tasks"]), last["total_size"]) == (4, 1, 5)
+    assert "next_page_token" not in last
+
+
 async def test_unknown_runs_and_tasks_are_not_found(api: EngineApi, run_id: str) -> None:
     assert (await api.refused("GET", "/runs/unknown/tasks"))[0] == 404
     assert (await api.refused("GET", f"/runs/{run_id}/tasks/unknown"))[0] == 404
-
-
-@pytest.mark.parametrize("prefix", ["", "/pipeline"])
-async def test_the_log_of_an_attempt_is_served(api: EngineApi, run_id: str, prefix: str) -> None:
-    for query in ({"podname": f"{INNER}-1", "runid": run_id}, {"podname": f"{INNER}-1"}):
-        answer = await api.client.get(f"{prefix}/k8s/pod/logs", params=query)
-        assert (answer.status_code, answer.text) == (200, "it worked\n")
-        assert answer.headers["content-type"].startswith("text/plain")
-
-
-@pytest.mark.parametrize(
-    ("query", "status"),
-    [
-        ({}, 400),
-        ({"podname": "unknown-0"}, 404),
-        ({"podname": f"{INNER}-0"}, 404),
-        ({"podname": f"{INNER}-1", "runid": "another"}, 404),
-        ({"podname": f"../{INNER}-1"}, 404),
-        ({"podname": f"{INNER}-1/../../x"}, 404),
-    ],
-)
-async def test_a_log_that_is_not_there_is_said_in_text(
-    api: EngineApi, run_id: str, query: dict[str, str], status: int
-) -> None:
-    answer = await api.client.get("/k8s/pod/logs", params=query)
-    assert answer.status_code == status
-    assert answer.text
-    assert answer.headers["content-type"].startswith("text/plain")
-
-
-async def test_an_artifact_is_served_whole_and_in_part(api: EngineApi, run_id: str) -> None:
-    key = f"v2/artifacts/{run_id}/tasks/{INNER}/attempt-1/outputs/model"
-    query = {"source": "minio", "bucket": "mlpipeline", "key": key}
-    whole = await api.client.get("/artifacts/get", params=query)
-    part = await api.client.get("/artifacts/get", params={**query, "peek": "3"})
-    direct = await api.client.get(f"/pipeline/artifacts/minio/mlpipeline/{key}")
-    assert (whole.content, part.content, direct.content) == (b"\x00weights", b"\x00we", b"\x00weights")
-
-
-@pytest.mark.parametrize(
-    ("key", "status"),
-    [
-        ("{run}/../../engine.sqlite", 404),
-        ("../../../../etc/passwd", 404),
-        ("{run}/run.json", 404),
-        ("{run}/tasks/../run.json", 404),
-        ("{run}/tasks/link", 404),
-        ("{run}/tasks", 404),
-        ("{run}/tasks/" + "x" * 1100, 400),
-        ("/etc/passwd", 404),
-        ("{run}/tasks/\u0000", 404),
-    ],
-)
-async def test_nothing_outside_a_runs_tasks_is_served(
-    api: EngineApi, run_id: str, tmp_path: Path, key: str, status: int
-) -> None:
-    run_dir = tmp_path / "runs" / run_id
-    (run_dir / "run.json").write_text("secret")
-    (run_dir / "tasks" / "link").symlink_to("/etc/passwd")
-    full = "v2/artifacts/" + key.format(run=run_id)
-    answer = await api.client.get("/artifacts/get", params={"source": "minio", "bucket": "mlpipeline", "key": full})
-    assert answer.status_code == status
-    assert "secret" not in answer.text
-    assert "root:" not in answer.text
-
-
-@pytest.mark.parametrize("missing", ["source", "bucket", "key"])
-async def test_an_artifact_request_needs_all_its_parts(api: EngineApi, missing: str) -> None:
-    query = {"source": "minio", "bucket": "mlpipeline", "key": "k"}
-    del query[missing]
-    assert (await api.client.get("/artifacts/get", params=query)).status_code == 400
-
-
-async def artifact(api: EngineApi, run_id: str, node: str, name: str) -> tuple[int, dict[str, Any]]:
-    answer = await api.client.get(f"/apis/v2beta1/runs/{run_id}/nodes/{node}/artifacts/{name}:read")
-    return answer.status_code, answer.json()
-
-
-@pytest.mark.parametrize("node", [INNER, f"{INNER}-1"])
-async def test_an_artifact_is_read_by_its_node_as_base64(api: EngineApi, run_id: str, node: str) -> None:
-    status, document = await artifact(api, run_id, node, "model")
-    assert (status, base64.b64decode(document["data"])) == (200, b"\x00weights")
-
-
-async def test_a_large_artifact_is_read_whole(api: EngineApi, run_id: str, tmp_path: Path) -> None:
-    content = os.urandom(1_000_003)
-    (tmp_path / "runs" / run_id / "tasks" / INNER / "attempt-1" / "outputs" / "model").write_bytes(content)
-    _, document = await artifact(api, run_id, INNER, "model")
-    assert base64.b64decode(document["data"], validate=True) == content
-
-
-async def test_a_directory_is_read_as_an_archive(api: EngineApi, run_id: str, tmp_path: Path) -> None:
-    model = tmp_path / "runs" / run_id / "tasks" / INNER / "attempt-1" / "outputs" / "model"
-    model.unlink()
-    model.mkdir()
-    (model / "weights").write_bytes(b"w")
-    _, document = await artifact(api, run_id, INNER, "model")
-    with tarfile.open(fileobj=io.BytesIO(base64.b64decode(document["data"])), mode="r:gz") as archive:
-        assert "model/weights" in archive.getnames()
-
-
-async def test_a_pipe_left_by_a_task_is_no_artifact(api: EngineApi, run_id: str, tmp_path: Path) -> None:
-    model = tmp_path / "runs" / run_id / "tasks" / INNER / "attempt-1" / "outputs" / "model"
-    model.unlink()
-    os.mkfifo(model)
-    key = f"v2/artifacts/{run_id}/tasks/{INNER}/attempt-1/outputs/model"
-    query = {"source": "minio", "bucket": "mlpipeline", "key": key}
-    assert (await api.client.get("/artifacts/get", params=query)).status_code == 404
-    assert (await artifact(api, run_id, INNER, "model"))[0] == 404
-
-
-@pytest.mark.parametrize(("node", "name"), [(INNER, "other"), (AFTER, "model"), ("nobody", "model")])
-async def test_what_is_no_artifact_of_a_node_is_not_found(api: EngineApi, run_id: str, node: str, name: str) -> None:
-    assert (await artifact(api, run_id, node, name))[0] == 404
-
-
-async def test_there_are_no_pods(api: EngineApi) -> None:
-    for path in ("/k8s/pod", "/k8s/pod/events"):
-        answer = await api.client.get(path, params={"podname": "p", "podnamespace": "n"})
-        assert (answer.status_code, answer.headers["content-type"]) == (404, "text/plain; charset=utf-8")
-        assert "there are no pods" in answer.text
-        assert (await api.client.get(path)).status_code == 422
-
-
-@pytest.mark.parametrize("version", ["v1beta1", "v2beta1"])
-@pytest.mark.parametrize("node", [INNER, f"{INNER}-1"])
-async def test_a_log_is_read_by_its_node(api: EngineApi, run_id: str, node: str, version: str) -> None:
-    answer = await api.client.get(f"/apis/{version}/runs/{run_id}/nodes/{node}/log", params={"follow": "false"})
-    assert (answer.status_code, answer.text) == (200, "it worked\n")
-
-
-@pytest.mark.parametrize("node", [AFTER, f"{INNER}-7", "nobody", f"{ROOT}-0"])
-async def test_a_node_without_a_log_is_said_to_have_none(api: EngineApi, run_id: str, node: str) -> None:
-    answer = await api.client.get(f"/apis/v2beta1/runs/{run_id}/nodes/{node}/log")
-    assert (answer.status_code, "not found" in answer.json()["error_message"]) == (404, True)

@@ -2,11 +2,14 @@
 
 import gzip
 import io
+import json
 import tarfile
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from kfadapter.engine.protocol.arguments import check_arguments
 from kfadapter.engine.protocol.faults import ApiError
@@ -14,6 +17,7 @@ from kfadapter.engine.protocol.schedules import CronFault, check_cron
 from kfadapter.engine.protocol.templates import FILE_LIMIT_BYTES, UnreadableFile, open_file, read_inline, read_template
 from support.engine_api import PIPELINES, spec
 
+CORPUS = Path(__file__).parents[2] / "data" / "corpus"
 HELLO = (PIPELINES / "hello.yaml").read_bytes()
 SMALL = b"pipelineInfo: {name: a}\nroot: {dag: {tasks: {}}}\nschemaVersion: 2.1.0\nsdkVersion: kfp-2.17.0\n"
 
@@ -180,3 +184,64 @@ def test_cron_texts_of_go_are_taken(text: str) -> None:
 def test_cron_texts_that_mean_nothing_are_refused(text: str, reason: str) -> None:
     with pytest.raises(CronFault, match=reason):
         check_cron(text)
+
+
+def test_a_pipeline_is_kept_as_protobuf_writes_it() -> None:
+    content = b"""
+pipeline_info: {name: a, display_name: ""}
+schemaVersion: 2.1.0
+deploymentSpec: {executors: {exec-a: {container: {image: i, resources: {cpuLimit: 0}}}}}
+components: {comp-a: {executorLabel: exec-a}}
+root:
+  input_definitions:
+    parameters:
+      whole: {parameterType: NUMBER_INTEGER, defaultValue: 3.0, isOptional: false}
+      part: {parameterType: NUMBER_DOUBLE, defaultValue: 1.0e-07, literals: [1.0, 2]}
+      table: {parameterType: STRUCT, defaultValue: {a: [1.0, {b: 2.0}], empty: null}}
+  dag:
+    tasks:
+      a:
+        cachingOptions: {enableCache: false}
+        componentRef: {name: comp-a}
+        retryPolicy: {maxRetryCount: 2, backoffDuration: 0.5s, backoffFactor: 2.0, backoffMaxDuration: 3600s}
+"""
+    text = read_template(content).to_json()[1].decode()
+    assert ".0" not in text.replace("2.1.0", "")
+    document = json.loads(text)
+    assert document["pipelineInfo"] == {"name": "a"}
+    assert document["deploymentSpec"] == {
+        "executors": {"exec-a": {"container": {"image": "i", "resources": {"cpuLimit": 0}}}}
+    }
+    assert document["root"] == {
+        "inputDefinitions": {
+            "parameters": {
+                "whole": {"parameterType": "NUMBER_INTEGER", "defaultValue": 3},
+                "part": {"parameterType": "NUMBER_DOUBLE", "defaultValue": 1e-07, "literals": [1, 2]},
+                "table": {"parameterType": "STRUCT", "defaultValue": {"a": [1, {"b": 2}], "empty": None}},
+            }
+        },
+        "dag": {
+            "tasks": {
+                "a": {
+                    "cachingOptions": {},
+                    "componentRef": {"name": "comp-a"},
+                    "retryPolicy": {
+                        "maxRetryCount": 2,
+                        "backoffDuration": "0.500s",
+                        "backoffFactor": 2,
+                        "backoffMaxDuration": "3600s",
+                    },
+                }
+            }
+        },
+    }
+
+
+@pytest.mark.parametrize("path", sorted(CORPUS.rglob("*.yaml")), ids=lambda path: path.stem)
+def test_what_the_compiler_writes_is_kept_as_it_is(path: Path) -> None:
+    given = next(yaml.safe_load_all(path.read_bytes()))
+    if "root" in given:
+        retry = given["root"].get("dag", {}).get("tasks", {}).get("fails-so-often", {}).get("retryPolicy", {})
+        if retry.get("backoffDuration") == "0.05s":  # written by hand
+            retry["backoffDuration"] = "0.050s"
+        assert read_template(path.read_bytes()).pipeline_spec == given

@@ -127,7 +127,7 @@ def test_a_build_nobody_waits_for_ends_with_its_processes(store: EnvironmentStor
 def test_a_directory_that_cannot_be_written_is_a_failure_that_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     installer = Installer(interpreter=sys.executable, cache=tmp_path / "file" / "cache")
-    with pytest.raises(EnvironmentFailed, match="Not a directory"):
+    with pytest.raises(EnvironmentFailed, match="File exists"):
         EnvironmentStore(tmp_path / "file", installer).ensure(spec(("kfp",)))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import kfadapter
 from kfadapter.engine.running.processes import end_marked, group_lives, is_alive, start_ticks
-from kfadapter.engine.running.run_directory import RunDirectory, remove_tree
+from kfadapter.engine.running.run_directory import RunDirectory
 from kfadapter.engine.running.slots import TaskSlots
 from kfadapter.errors import EngineError
 
@@ -99,17 +99,6 @@ def test_orders_are_read_back_and_rubbish_is_named(tmp_path: Path) -> None:
     assert oct((tmp_path / "run" / "run.json").stat().st_mode)[-3:] == "600"
     directory.write_order({"run_id": "a"}, 3)
     assert not directory.is_canceled
-
-
-def test_trees_are_removed_without_following_links(tmp_path: Path) -> None:
-    (tmp_path / "kept").mkdir()
-    (tmp_path / "kept" / "file").touch()
-    (tmp_path / "gone" / "deep").mkdir(parents=True)
-    (tmp_path / "gone" / "link").symlink_to(tmp_path / "kept")
-    (tmp_path / "gone" / "deep" / "file").touch()
-    remove_tree(tmp_path / "gone")
-    assert not (tmp_path / "gone").exists()
-    assert (tmp_path / "kept" / "file").exists()
 
 
 def test_the_runners_imports_are_light() -> None:

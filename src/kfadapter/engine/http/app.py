@@ -25,6 +25,7 @@ BODY_LIMIT_BYTES = 16 * 1024 * 1024
 PACKAGE_LIMIT_BYTES = 64 * 1024 * 1024
 BODY_TIMEOUT_SECONDS = 60.0
 MAX_QUERY_FIELDS = 1000
+NOT_SERVED = f"Not Found: v1beta1 of the API is not served here, use {API_PREFIX}"
 TRACE_FRAMES = -20
 
 _logger = structlog.get_logger(__name__)
@@ -80,13 +81,13 @@ class App:
             return await self._front(request, path)
         prefix = next((each for each in self._apis if path.startswith(f"{each}/")), None)
         if prefix is None:
-            raise _not_found()
+            raise ApiError(Code.NOT_FOUND, "Not Found")
         try:
             found = self._apis[prefix].find(request.method, path.removeprefix(prefix))
         except LookupError as exc:
             raise ApiError(Code.UNIMPLEMENTED, "Method Not Allowed") from exc
         if found is None:
-            raise _not_found()
+            raise ApiError(Code.NOT_FOUND, NOT_SERVED if prefix == OLD_API_PREFIX else "Not Found")
         return await found[0].handler(self._parts, await self._call(request, *found))
 
     async def _front(self, request: Request, path: str) -> Response:
@@ -112,6 +113,7 @@ class App:
             query=query,
             content_type=request.headers.get("content-type", ""),
             body=await self._body(request, PACKAGE_LIMIT_BYTES if route.spooled else BODY_LIMIT_BYTES),
+            byte_range=request.headers.get("range", ""),
         )
 
     async def _body(self, request: Request, limit: int) -> bytes:
@@ -132,10 +134,6 @@ class App:
         except TimeoutError as exc:
             raise ApiError(Code.DEADLINE_EXCEEDED, "the request's body did not come in time", status=408) from exc
         return b"".join(chunks)
-
-
-def _not_found() -> ApiError:
-    return ApiError(Code.NOT_FOUND, "Not Found")
 
 
 def _too_large(limit: int) -> ApiError:

@@ -28,12 +28,14 @@ class Call:
         query: The query's pairs, decoded.
         content_type: The header as sent.
         body: Everything that was sent.
+        byte_range: The header `Range` as sent.
     """
 
     parameters: Mapping[str, str]
     query: Sequence[tuple[str, str]]
     content_type: str
     body: bytes
+    byte_range: str = ""
 
     async def message(self, message: Message) -> dict[str, Any]:
         """The body as a message; a large one is read beside the event loop.
@@ -56,6 +58,10 @@ class Call:
     def text(self, name: str) -> str:
         """A query parameter as it is, for routes outside the gateway; empty when it is missing."""
         return next((value for key, value in self.query if key == name), "")
+
+    def texts(self, name: str) -> list[str]:
+        """Every value of a query parameter that may be given several times."""
+        return [value for key, value in self.query if key == name]
 
 
 Handler = Callable[["Parts", Call], Awaitable[Response]]

@@ -143,8 +143,8 @@ def _read(
     given_token = query.get("page_token", "")
     if not given_token:
         return _first_page(query, listable, rest, tags)
-    page_size = _page_size(query)
-    continued = _from_token(given_token, listable, page_size)
+    size = page_size(query)
+    continued = _from_token(given_token, listable, size)
     if query.get("sort_by") or query.get("filter"):
         again = _first_page(query, listable, rest, tags)
         if (again.order, _canonical(again.conditions)) != (continued.order, _canonical(continued.conditions)):
@@ -157,10 +157,10 @@ def _first_page(
 ) -> ListQuery:
     messages = rest if listable.keys.has_tags else _plain_filter(query.get("filter", ""))
     predicates = to_predicates(messages)
-    page_size = _page_size(query)
+    size = page_size(query)
     order = _order(query.get("sort_by", ""), listable)
     conditions = Conditions(columns=to_conditions(predicates, listable.keys), tags=tags)
-    return ListQuery(conditions=conditions, order=order, page_size=page_size)
+    return ListQuery(conditions=conditions, order=order, page_size=size)
 
 
 def _plain_filter(encoded: str) -> list[dict[str, Any]]:
@@ -173,11 +173,16 @@ def _plain_filter(encoded: str) -> list[dict[str, Any]]:
         raise invalid(f"failed to parse valid filter from {shown}: {exc.message}") from exc
 
 
-def _page_size(query: Mapping[str, Any]) -> int:
-    page_size = int(query.get("page_size", 0))
-    if page_size < 0:
-        raise invalid(f"The page size should be greater than 0. Got {page_size}")
-    return min(page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
+def page_size(query: Mapping[str, Any]) -> int:
+    """How many rows a page may have.
+
+    Raises:
+        ApiError: Fewer than none are asked for.
+    """
+    asked = int(query.get("page_size", 0))
+    if asked < 0:
+        raise invalid(f"The page size should be greater than 0. Got {asked}")
+    return min(asked or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
 
 
 def _order(sort_by: str, listable: Listable) -> Order:

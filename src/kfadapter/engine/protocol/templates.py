@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 
 from kfadapter.engine.protocol.faults import ApiError, invalid
+from kfadapter.engine.protocol.wire import MAX_DEPTH, number
 from kfadapter.errors import PackageError
 from kfadapter.pipelines.documents import JSON, DocumentLimits, load_documents
 from kfadapter.pipelines.ir_proto import pipeline_spec_pb2
@@ -97,10 +98,10 @@ def read_template(content: bytes) -> Template:
     spec: Mapping[str, Any] | None = None
     platform: Mapping[str, Any] | None = None
     for document in documents:
-        if isinstance(document, dict) and _is_pipeline(document):
+        if isinstance(document, dict) and (found := _pipeline(document)):
             if spec is not None:
                 raise invalid("multiple pipeline specs provided")
-            spec = document
+            spec = found
         elif isinstance(document, dict) and _has_kubernetes(document):
             if platform is not None:
                 raise invalid("multiple platform specs provided")
@@ -117,10 +118,11 @@ def read_inline(document: Mapping[str, Any]) -> Template:
     Raises:
         ApiError: It holds no pipeline.
     """
-    spec, platform = document, None
+    given, platform = document, None
     if isinstance(document.get("pipeline_spec"), dict):
-        spec, platform = document["pipeline_spec"], document.get("platform_spec")
-    if not _is_pipeline(spec):
+        given, platform = document["pipeline_spec"], document.get("platform_spec")
+    spec = _pipeline(given)
+    if spec is None:
         raise invalid(f"{UNKNOWN_FORMAT}: pipeline spec is invalid")
     _check(spec)
     return _template(spec, platform if isinstance(platform, dict) and _has_kubernetes(platform) else None)
@@ -167,18 +169,30 @@ def _go_line(error: Any, kind: str) -> int:
     return max(line + (kind == "ScannerError"), 1)
 
 
-def _is_pipeline(document: Mapping[str, Any]) -> bool:
-    info, root = document.get("pipelineInfo"), document.get("root")
-    if not isinstance(info, dict) or not info.get("name") or not isinstance(root, dict):
-        return False
+def _pipeline(document: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The document as KFP keeps a pipeline: read into protobuf and written again, so that names are in camel case,
+    zero values are left out, and durations and numbers are written one way. None when it is no pipeline."""
     # Only the first upload pays for protobuf: importing it costs more than starting the rest of the engine.
     from google.protobuf import json_format
 
+    spec = pipeline_spec_pb2().PipelineSpec()
     try:
-        json_format.ParseDict(dict(document), pipeline_spec_pb2().PipelineSpec(), max_recursion_depth=200)
-    except (json_format.ParseError, RecursionError):
-        return False
-    return True
+        json_format.ParseDict(dict(document), spec, max_recursion_depth=MAX_DEPTH)
+        if not spec.pipeline_info.name or not spec.HasField("root"):
+            return None
+        written: dict[str, Any] = _as_go(json_format.MessageToDict(spec))
+    except (json_format.ParseError, json_format.SerializeToJsonError, RecursionError):
+        return None
+    return written
+
+
+def _as_go(value: Any) -> Any:
+    """Numbers as Go writes doubles: whole ones without a fraction."""
+    if isinstance(value, dict):
+        return {name: _as_go(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_as_go(item) for item in value]
+    return number(value) if isinstance(value, float) else value
 
 
 def _has_kubernetes(document: Mapping[str, Any]) -> bool:

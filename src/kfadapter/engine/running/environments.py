@@ -1,19 +1,18 @@
 """Task environments: made once for a set of requirements, kept, and shared by every task that asks for the same.
 
 An environment is there when its `.ok` file is, which is written last. A lock file keeps two builders of one environment
-apart; the kernel frees it when its holder ends. Touched `.ok` files tell when an environment was last used.
+apart; the kernel frees it when its holder ends. `environment_files` tells the rest.
 """
 
-import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kfadapter.engine.running.environment_files import CACHE_LOCK, MARKER, Hold, hold, locked
 from kfadapter.engine.running.installers import (
     InstallCanceled,
     Installer,
@@ -22,12 +21,11 @@ from kfadapter.engine.running.installers import (
     interpreter_identity,
     without_credentials,
 )
-from kfadapter.engine.running.run_directory import remove_tree
+from kfadapter.engine.running.removal import remove_tree
+from kfadapter.engine.running.run_directory import write_whole
 from kfadapter.errors import EnvironmentFailed
 
 KEY_CHARACTERS = 32
-PAUSE_SECONDS = 0.05
-MARKER = ".ok"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +93,10 @@ class EnvironmentStore:
             return None
         return Environment(key=key, path=path, seconds=0.0, reused=True)
 
+    def hold(self, environment: Environment) -> Hold | None:
+        """Keep an environment as long as a task needs it; None when it has been removed meanwhile."""
+        return hold(environment.path)
+
     def ensure(self, spec: EnvironmentSpec, canceled: Callable[[], bool] = lambda: False) -> Environment:
         """An environment, built when it is not there. Waits while another builds it.
 
@@ -106,15 +108,26 @@ class EnvironmentStore:
         if found := self.find(spec):
             return found
         try:
-            self._installer.cache.mkdir(parents=True, exist_ok=True)
-            with self._locked(self.key(spec), canceled) as lock:
-                reused = self.find(spec) is not None
-                if not reused:
-                    self._build(spec, InstallerRun(lock, canceled))
+            reused = self._ensure(spec, canceled)
         except OSError as exc:
             raise EnvironmentFailed(_words(spec), f"{exc.strerror}: {exc.filename}") from exc
         key = self.key(spec)
         return Environment(key=key, path=self._directory / key, seconds=time.monotonic() - begin, reused=reused)
+
+    def _ensure(self, spec: EnvironmentSpec, canceled: Callable[[], bool]) -> bool:
+        """Build an environment, unless another has done it by now: whether it was there."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        with (
+            locked(self._directory / f"{self.key(spec)}.lock", give_up=canceled) as lock,
+            locked(self._directory / CACHE_LOCK, shared=True, give_up=canceled) as cache_lock,
+        ):
+            if lock is None or cache_lock is None:
+                raise InstallCanceled("nobody waits for the environment any more")
+            if self.find(spec) is not None:
+                return True
+            self._installer.cache.mkdir(parents=True, exist_ok=True)
+            self._build(spec, InstallerRun((lock, cache_lock), canceled))
+            return False
 
     def _build(self, spec: EnvironmentSpec, run: InstallerRun) -> None:
         path = self._directory / self.key(spec)
@@ -125,34 +138,13 @@ class EnvironmentStore:
                 self._installer.add_pip(path, run)
             for group in spec.groups:
                 self._installer.install(path, group, run)
+            write_whole(path / MARKER, {"groups": spec.shown, "python": self._identity})
         except InstallFailed as exc:
             remove_tree(path)
             raise EnvironmentFailed(_words(spec), str(exc)) from exc
-        except InstallCanceled:
+        except (InstallCanceled, OSError):
             remove_tree(path)
             raise
-        (path / MARKER).write_text(json.dumps({"groups": spec.shown, "python": self._identity}))
-
-    @contextlib.contextmanager
-    def _locked(self, key: str, canceled: Callable[[], bool]) -> Iterator[int]:
-        self._directory.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._directory / f"{key}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            while not _try_lock(descriptor):
-                if canceled():
-                    raise InstallCanceled("nobody waits for the environment any more")
-                time.sleep(PAUSE_SECONDS)
-            yield descriptor
-        finally:
-            os.close(descriptor)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _words(spec: EnvironmentSpec) -> Sequence[str]:

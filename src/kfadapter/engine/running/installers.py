@@ -136,12 +136,12 @@ class InstallerRun:
     """One build: its installers, one after the other, and the way to end it early.
 
     Args:
-        lock: A descriptor that installers keep open, so that a lock outlives their starter's sudden end.
+        locks: Descriptors that installers keep open, so that locks outlive their starter's sudden end.
         canceled: Whether nobody waits any more; asked every tenth of a second.
     """
 
-    def __init__(self, lock: int, canceled: Callable[[], bool]) -> None:
-        self._lock = lock
+    def __init__(self, locks: Sequence[int], canceled: Callable[[], bool]) -> None:
+        self._locks = tuple(locks)
         self._canceled = canceled
 
     def __call__(self, installer: Installer, argv: Sequence[str]) -> None:
@@ -163,7 +163,7 @@ class InstallerRun:
             "stdin": subprocess.DEVNULL,
             "stdout": subprocess.PIPE,
             "stderr": subprocess.STDOUT,
-            "pass_fds": (self._lock,),
+            "pass_fds": self._locks,
             "cwd": str(installer.cache),
         }
 

@@ -10,11 +10,10 @@ tasks/<task_id>/{work/, result.json}
 workspace/      shared by the tasks of the run
 """
 
-import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -134,19 +133,3 @@ def write_whole(path: Path, document: Mapping[str, Any]) -> None:
     draft.write_text(json.dumps(document))
     draft.chmod(0o600)
     draft.replace(path)
-
-
-def remove_tree(path: Path) -> None:
-    """Remove a directory and everything in it; what cannot be removed stays."""
-    for directory, names, files in os.walk(path, topdown=False):
-        for name in files:
-            _quietly(os.unlink, os.path.join(directory, name))
-        for name in names:
-            inner = os.path.join(directory, name)
-            _quietly(os.unlink if os.path.islink(inner) else os.rmdir, inner)
-    _quietly(os.rmdir, path)
-
-
-def _quietly(remove: Callable[[Any], None], path: Any) -> None:
-    with contextlib.suppress(OSError):
-        remove(path)

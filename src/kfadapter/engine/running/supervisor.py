@@ -30,7 +30,8 @@ from kfadapter.engine.running.installers import Installer
 from kfadapter.engine.running.lost_runs import close_run
 from kfadapter.engine.running.nodes import Code, Failure
 from kfadapter.engine.running.preparation import Preparation
-from kfadapter.engine.running.run_directory import RunDirectory, remove_tree
+from kfadapter.engine.running.removal import remove_tree
+from kfadapter.engine.running.run_directory import RunDirectory
 from kfadapter.engine.running.runner_process import RunnerProcess
 from kfadapter.engine.running.runner_settings import RunnerSettings
 from kfadapter.errors import EngineError

@@ -14,6 +14,7 @@ from typing import Any
 
 from kfadapter.engine.running.command_lines import command_words
 from kfadapter.engine.running.commands import CompiledCommand, executor_module
+from kfadapter.engine.running.environment_files import Hold
 from kfadapter.engine.running.environments import Environment, EnvironmentSpec, EnvironmentStore
 from kfadapter.engine.running.executor_io import (
     OutputsUnusable,
@@ -34,7 +35,8 @@ from kfadapter.engine.running.processes import (
     open_pidfd,
     signal_group,
 )
-from kfadapter.engine.running.run_directory import RunDirectory, remove_tree
+from kfadapter.engine.running.removal import remove_tree
+from kfadapter.engine.running.run_directory import RunDirectory
 from kfadapter.engine.running.runner_settings import RunnerSettings
 from kfadapter.engine.running.scheduler import Outcome
 from kfadapter.engine.running.task_log import TaskLog
@@ -139,7 +141,13 @@ class Attempt:
             remove_tree(self._path / "tmp")
 
     def _run(self, log: TaskLog) -> Outcome:
-        environment = self._environment(log)
+        environment, hold = self._held_environment(log)
+        try:
+            return self._run_in(environment, log)
+        finally:
+            hold.release()
+
+    def _run_in(self, environment: Environment, log: TaskLog) -> Outcome:
         if self._is_canceled:
             return self._canceled(log, Report())
         given = executor_input(self._order.component, self._order.inputs, self._path)
@@ -171,11 +179,18 @@ class Attempt:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         prepare_output_directories(self._path)
 
-    def _environment(self, log: TaskLog) -> Environment:
+    def _held_environment(self, log: TaskLog) -> tuple[Environment, Hold]:
+        """The task's environment, kept from being removed until the attempt has ended."""
         command = self._order.command
         spec = EnvironmentSpec(groups=command.groups, with_pip=command.installs_itself)
         place = self._directory.task(self._order.task_id) if command.installs_itself else self._settings.data_dir
         store = EnvironmentStore(place / "environments", self._installer)
+        while True:
+            environment = self._environment(store, spec, log)
+            if hold := store.hold(environment):
+                return environment, hold
+
+    def _environment(self, store: EnvironmentStore, spec: EnvironmentSpec, log: TaskLog) -> Environment:
         if found := store.find(spec):
             return found
         facts = {"key": store.key(spec), "groups": spec.shown}

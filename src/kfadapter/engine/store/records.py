@@ -1,7 +1,6 @@
 """What is known about a task, as its events told it: one plain document a task, changed by each event.
 
-`detail` renders it as KFP 2.17's PipelineTaskDetail, `native` as the richer view after the native task API of Kubeflow
-Pipelines 3.0 (kubeflow/pipelines#13986), with what the engine knows beyond it.
+`detail` renders it as KFP 2.17's PipelineTaskDetail; native_tasks.py has the richer view.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,19 +16,6 @@ Numbered = Callable[[str], int]
 
 BUCKET = "mlpipeline"
 KEY_PREFIX = "v2/artifacts"
-NATIVE_TYPES = {
-    "root": "ROOT",
-    "dag": "DAG",
-    "loop": "LOOP",
-    "iteration": "RUNTIME_ITERATION",
-    "container": "RUNTIME",
-    "importer": "IMPORTER",
-}
-ARTIFACT_TYPES = {
-    "Metrics": "Metric",
-    "ClassificationMetrics": "ClassificationMetric",
-    "SlicedClassificationMetrics": "SlicedClassificationMetric",
-}
 DEFINITION = (
     "parent_task_id",
     "name",
@@ -118,7 +104,7 @@ def detail(run_id: str, task: Document, numbered: Numbered, *, full: bool) -> di
             "end_time": _whole(task.get("end_time") or ""),
             "executor_detail": _executor(task) if is_interesting else None,
             "state": task["state"],
-            "error": _status(task.get("error")) if task["state"] in ("FAILED", "CANCELED") else None,
+            "error": status(task.get("error")) if task["state"] in ("FAILED", "CANCELED") else None,
             "inputs": _artifact_ids(task.get("inputs"), numbered),
             "outputs": _artifact_ids(task.get("outputs"), numbered),
             "parent_task_id": _shown_parent(task),
@@ -128,48 +114,13 @@ def detail(run_id: str, task: Document, numbered: Numbered, *, full: bool) -> di
     )
 
 
-def native(run_id: str, task: Document, numbered: Numbered) -> dict[str, Any]:
-    """The engine's own view: true parent, values, artifacts, attempts, log."""
-    error = task.get("error")
-    shown = {
-        "task_id": task["task_id"],
-        "run_id": run_id,
-        "name": task.get("name"),
-        "display_name": task.get("display_name") or task.get("name"),
-        "type": NATIVE_TYPES.get(task.get("kind") or "", "RUNTIME"),
-        "type_attributes": _type_attributes(task),
-        "parent_task_id": task.get("parent_task_id"),
-        "scope_path": task.get("path"),
-        "component": task.get("component"),
-        "depends_on": task.get("depends_on"),
-        "child_tasks": [{"task_id": child} for child in task["children"]],
-        "create_time": task["create_time"],
-        "start_time": task.get("start_time"),
-        "end_time": task.get("end_time"),
-        "state": task["state"],
-        "reason": task.get("reason"),
-        "status_metadata": {"message": error["message"]} if error and error.get("message") else None,
-        "error": _status(error),
-        "state_history": task["state_history"],
-        "pods": [{"name": name, "type": "EXECUTOR"} for name in _jobs(task)],
-        "log_pod_name": _jobs(task)[-1] if _jobs(task) else None,
-        "inputs": _values(task.get("inputs"), numbered),
-        "outputs": _values(task.get("outputs"), numbered),
-        "cached": task.get("cached"),
-        "attempts": task.get("attempts"),
-        "log": task.get("log"),
-        "usage": task.get("usage"),
-    }
-    return {**present(shown), **({} if task.get("exit_code") is None else {"exit_code": task["exit_code"]})}
-
-
 def _history(task: Document, at: str, state: str, error: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     """Every change but the wait before the start, which KFP's history of a task does not name either."""
     history = list(task["state_history"])
     is_new = not history or history[-1]["state"] != state or error
     if state == "PENDING" or not is_new:
         return history
-    return [*history, present({"update_time": at, "state": state, "error": _status(error)})]
+    return [*history, present({"update_time": at, "state": state, "error": status(error)})]
 
 
 def _moment(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -180,7 +131,8 @@ def _whole(timestamp: str) -> str:
     return f"{timestamp[:19]}Z" if timestamp else ""
 
 
-def _status(error: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def status(error: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """An error as google.rpc.Status."""
     return {"code": error.get("code") or 2, "message": error.get("message") or ""} if error else None
 
 
@@ -190,7 +142,7 @@ def _shown_parent(task: Document) -> str:
     return (task.get("parent_task_id") or "") if is_nested else ""
 
 
-def _jobs(task: Document) -> list[str]:
+def jobs(task: Document) -> list[str]:
     """The pod names of a task's attempts; none for what runs nothing of its own."""
     if task.get("kind") != "container" or not task.get("start_time") or task.get("cached"):
         return []
@@ -198,8 +150,8 @@ def _jobs(task: Document) -> list[str]:
 
 
 def _executor(task: Document) -> dict[str, Any] | None:
-    jobs = _jobs(task)
-    return present({"main_job": jobs[-1], "failed_main_jobs": jobs[:-1]}) if jobs else None
+    names = jobs(task)
+    return present({"main_job": names[-1], "failed_main_jobs": names[:-1]}) if names else None
 
 
 def _artifact_ids(values: Mapping[str, Any] | None, numbered: Numbered) -> dict[str, Any]:
@@ -209,36 +161,3 @@ def _artifact_ids(values: Mapping[str, Any] | None, numbered: Numbered) -> dict[
         for name, listed in artifacts.items()
         if listed
     }
-
-
-def _values(values: Mapping[str, Any] | None, numbered: Numbered) -> dict[str, Any]:
-    parameters = (values or {}).get("parameters") or {}
-    artifacts = (values or {}).get("artifacts") or {}
-    return present(
-        {
-            "parameters": [{"parameter_key": key, "value": value} for key, value in parameters.items()],
-            "artifacts": [
-                {"artifact_key": key, "artifacts": [_artifact(artifact, numbered) for artifact in listed]}
-                for key, listed in artifacts.items()
-            ],
-        }
-    )
-
-
-def _artifact(artifact: Mapping[str, Any], numbered: Numbered) -> dict[str, Any]:
-    kind = artifact.get("type")
-    schema = str((kind.get("schemaTitle") if isinstance(kind, Mapping) else kind) or "system.Artifact")
-    short = schema.rsplit(".", 1)[-1]
-    shown = {
-        "artifact_id": str(numbered(artifact["uri"])),
-        "name": artifact.get("name"),
-        "type": ARTIFACT_TYPES.get(short, short),
-        "schema_title": schema,
-        "uri": artifact["uri"],
-    }
-    return {**present(shown), "metadata": artifact.get("metadata") or {}}
-
-
-def _type_attributes(task: Document) -> dict[str, Any] | None:
-    index = task.get("iteration")
-    return {"iteration_index": index} if isinstance(index, int) and not isinstance(index, bool) else None

@@ -12,7 +12,7 @@ from kfadapter.engine.protocol.answers import fragment, present, seconds
 from kfadapter.engine.protocol.faults import bad_request, failed_precondition, internal, invalid, not_found
 from kfadapter.engine.protocol.filters import Keys
 from kfadapter.engine.protocol.paging import Listable, ListQuery, next_token
-from kfadapter.engine.protocol.templates import Template
+from kfadapter.engine.protocol.templates import Template, stored_template
 from kfadapter.engine.running.nodes import task_id
 from kfadapter.engine.store.experiments import ARCHIVED, AVAILABLE, get_experiment
 from kfadapter.engine.store.lists import page
@@ -113,7 +113,7 @@ def insert_run(connection: Connection, new: NewRun) -> dict[str, Any]:
     )
     shown = get_run(connection, new.run_id)
     if new.refusal is not None:
-        _refuse(connection, new, new.refusal)
+        refuse_run(connection, new.run_id, new.refusal, new.created_at)
     return shown
 
 
@@ -218,6 +218,21 @@ def fail_run(connection: Connection, run_id: str, error: Mapping[str, Any], now:
     connection.execute(update(RUNS).where(RUNS.c.run_id == run_id).values(changes))
 
 
+def refuse_run(connection: Connection, run_id: str, error: Mapping[str, Any], now: int) -> None:
+    """End a run that never begins, with one task that tells why; one that has gone or ended is passed over."""
+    chosen = select(RUNS.c.state, RUNS.c.display_name, SPECS.c.document).outerjoin(
+        SPECS, SPECS.c.digest == RUNS.c.spec_digest
+    )
+    row = connection.execute(chosen.where(RUNS.c.run_id == run_id)).first()
+    if row is None or row.state not in ACTIVE:
+        return
+    fail_run(connection, run_id, error, now)
+    at = datetime.fromtimestamp(now, UTC).isoformat().replace("+00:00", "Z")
+    name = stored_template(orjson.loads(row.document)).name if row.document else ""
+    root = refused(task_id(run_id, "root"), name or row.display_name, at, error)
+    keep_tasks(connection, run_id, [root])
+
+
 def archive_run(connection: Connection, run_id: str) -> None:
     """Put a run away.
 
@@ -269,13 +284,6 @@ def extended(history: bytes, state: str, at: int, error: Mapping[str, Any] | Non
     if not entries or entries[-1]["state"] != state:
         entries.append(present({"update_time": seconds(at), "state": state, "error": error}))
     return orjson.dumps(entries)
-
-
-def _refuse(connection: Connection, new: NewRun, error: Mapping[str, Any]) -> None:
-    fail_run(connection, new.run_id, error, new.created_at)
-    at = datetime.fromtimestamp(new.created_at, UTC).isoformat().replace("+00:00", "Z")
-    name = new.template.name if new.template else new.display_name
-    keep_tasks(connection, new.run_id, [refused(task_id(new.run_id, "root"), name, at, error)])
 
 
 def _row(connection: Connection, run_id: str) -> Row[Any]:

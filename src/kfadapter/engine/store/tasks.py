@@ -1,15 +1,13 @@
-"""Tasks of runs in the store, and the two views of them."""
+"""Tasks of runs in the store."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import orjson
 from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from kfadapter.engine.protocol.faults import not_found
-from kfadapter.engine.store.records import Document, Numbered, detail, native
-from kfadapter.engine.store.tables import ARTIFACTS, RUNS, TASKS
+from kfadapter.engine.store.records import Document, Numbered, detail
+from kfadapter.engine.store.tables import ARTIFACTS, TASKS
 
 
 def task_details(connection: Connection, run_ids: Sequence[str]) -> dict[str, bytes]:
@@ -26,31 +24,6 @@ def full_details(connection: Connection, run_id: str) -> bytes:
     numbered = artifact_numbers(connection, run_id)
     details = [detail(run_id, task, numbered, full=True) for task in task_documents(connection, run_id)]
     return orjson.dumps({"task_details": details}) if details else b""
-
-
-def native_tasks(connection: Connection, run_id: str) -> dict[str, Any]:
-    """All tasks of a run with everything that is known about them.
-
-    Raises:
-        ApiError: There is no such run.
-    """
-    if connection.execute(select(RUNS.c.seq).where(RUNS.c.run_id == run_id)).first() is None:
-        raise not_found("Run", run_id)
-    numbered = artifact_numbers(connection, run_id)
-    tasks = [native(run_id, task, numbered) for task in task_documents(connection, run_id)]
-    return {"tasks": tasks, "total_size": len(tasks)}
-
-
-def native_task(connection: Connection, run_id: str, task_id: str) -> dict[str, Any]:
-    """One task with everything that is known about it.
-
-    Raises:
-        ApiError: There is no such task.
-    """
-    found = task_documents_of(connection, run_id, [task_id])
-    if task_id not in found:
-        raise not_found("Task", task_id)
-    return native(run_id, found[task_id], artifact_numbers(connection, run_id))
 
 
 def run_of_task(connection: Connection, task_id: str) -> str:

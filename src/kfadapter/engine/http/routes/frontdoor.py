@@ -1,26 +1,31 @@
-"""What the UI's server of a KFP installation answers besides the API: a task's log and artifacts.
+"""What the UI's server of a KFP installation answers besides the API: a task's log, its pod, and artifacts.
 
 Errors are plain text, as there.
 """
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from kfadapter.engine.http.calls import Call, Route
 from kfadapter.engine.http.parts import Parts
-from kfadapter.engine.protocol.answers import TEXT_TYPE, plain
+from kfadapter.engine.http.streams import Part, growing, stream
+from kfadapter.engine.protocol.answers import TEXT_TYPE, JSONAnswer, plain
+from kfadapter.engine.store.pods import find_pod
 from kfadapter.engine.store.records import BUCKET, KEY_PREFIX
 from kfadapter.engine.store.tasks import run_of_task
 
 SOURCES = frozenset({"minio", "s3"})
 MAX_KEY = 1024
-CHUNK_BYTES = 256 * 1024
 OCTETS = "application/octet-stream"
+AS_A_FILE = {"x-content-type-options": "nosniff", "content-disposition": "attachment"}
+"""What a task wrote is never shown by a browser as a page of this server."""
+NO_EVENTS = {"apiVersion": "v1", "kind": "EventList", "items": []}
 SHOWN_FOLDER = "tasks"
+OUTPUT_DEPTH = len(("task id", "attempt", "outputs", "name"))
+"""Directories above that are no artifacts."""
 _POD_NAME = re.compile(r"([0-9A-Za-z-]+)-(\d{1,6})")
 
 
@@ -37,23 +42,37 @@ async def pod_log(parts: Parts, call: Call) -> Response:
     return answer or plain(f"Could not get main container logs: {pod_name} has no log", 404)
 
 
+async def pod(parts: Parts, call: Call) -> Response:
+    """The process of an attempt, told as a pod."""
+    name, namespace = call.text("podname"), call.text("podnamespace")
+    if refused := _incomplete(name, namespace):
+        return refused
+    match = _POD_NAME.fullmatch(name)
+    found = await parts.store.read(find_pod, match[1], int(match[2]), namespace) if match else None
+    if found is None:
+        return plain(f"Could not get pod {name} in namespace {namespace}: pod not found", 404)
+    return JSONAnswer(found)
+
+
+async def pod_events(parts: Parts, call: Call) -> Response:
+    """Events of a pod: Kubernetes would tell of scheduling and images, of which there is nothing here."""
+    return _incomplete(call.text("podname"), call.text("podnamespace")) or JSONAnswer(NO_EVENTS)
+
+
+def _incomplete(name: str, namespace: str) -> Response | None:
+    for what, given in (("podname", name), ("podnamespace", namespace)):
+        if not given:
+            return plain(f"{what} argument is required", 422)
+    return None
+
+
 async def attempt_log(parts: Parts, run_id: str, pod_name: str) -> Response | None:
     """The log of an attempt of a task that is known; None when there is none."""
     match = _POD_NAME.fullmatch(pod_name)
     if match is None:
         return None
     path = parts.runs_dir / run_id / SHOWN_FOLDER / match[1] / f"attempt-{match[2]}" / "log.txt"
-    return await _file(path, TEXT_TYPE)
-
-
-async def pod(parts: Parts, call: Call) -> Response:
-    """A pod's description: tasks are processes here, there are no pods."""
-    name = call.text("podname")
-    if not name:
-        return plain("podname argument is required", 422)
-    if not call.text("podnamespace"):
-        return plain("podnamespace argument is required", 422)
-    return plain(f"Could not get pod {name}: there are no pods, tasks run as processes of the embedded engine", 404)
+    return await growing(path, TEXT_TYPE)
 
 
 async def get_artifact(parts: Parts, call: Call) -> Response:
@@ -64,23 +83,24 @@ async def get_artifact(parts: Parts, call: Call) -> Response:
     peek = call.text("peek")
     if peek and not peek.isdecimal():
         return plain("peek must be a number of bytes", 400)
-    limit = int(peek[:18]) if peek else 0
-    return await _artifact(parts, call.text("source"), call.text("bucket"), call.text("key"), limit)
+    part = Part(limit=int(peek[:18]) if peek else 0, byte_range=call.byte_range)
+    return await _artifact(parts, call.text("source"), call.text("bucket"), call.text("key"), part)
 
 
 async def download_artifact(parts: Parts, call: Call) -> Response:
     """An artifact's bytes as they are."""
     given = call.parameters
-    return await _artifact(parts, given["source"], given["bucket"], given["rest"], 0)
+    part = Part(byte_range=call.byte_range)
+    return await _artifact(parts, given["source"], given["bucket"], given["rest"], part)
 
 
-async def _artifact(parts: Parts, source: str, bucket: str, key: str, limit: int) -> Response:
+async def _artifact(parts: Parts, source: str, bucket: str, key: str, part: Part) -> Response:
     if len(key) > MAX_KEY:
         return plain("Object key too long", 400)
     if source not in SOURCES:
         return plain(f"Unknown storage source: {source}", 400)
     path = await asyncio.to_thread(stored_path, parts.runs_dir, bucket, key)
-    answer = await _file(path, OCTETS, limit) if path else None
+    answer = await stream(path, OCTETS, part, AS_A_FILE) if path else None
     return answer or plain(f"Failed to get object in bucket {bucket} at path {key}: it does not exist", 404)
 
 
@@ -94,32 +114,16 @@ def stored_path(runs_dir: Path, bucket: str, key: str) -> Path | None:
         return None
     allowed = (runs_dir / run_id / SHOWN_FOLDER).resolve()
     path = (runs_dir / run_id / rest).resolve()
-    return path if path.is_relative_to(allowed) and (path.is_file() or path.is_dir()) else None
-
-
-async def _file(path: Path, media_type: str, limit: int = 0) -> Response | None:
-    """A file as it is now (it may be growing); None when it is none."""
-    try:
-        file = await asyncio.to_thread(path.open, "rb")
-    except (OSError, ValueError):
+    if not path.is_relative_to(allowed):
         return None
-    size = (await asyncio.to_thread(path.stat)).st_size
-    wanted = min(size, limit) if limit else size
-
-    async def chunks() -> AsyncIterator[bytes]:
-        left = wanted
-        with file:
-            while left > 0 and (chunk := await asyncio.to_thread(file.read, min(CHUNK_BYTES, left))):
-                left -= len(chunk)
-                yield chunk
-
-    return StreamingResponse(chunks(), headers={"content-type": media_type})
+    is_output = len(path.relative_to(allowed).parts) >= OUTPUT_DEPTH
+    return path if path.is_file() or (is_output and path.is_dir()) else None
 
 
 ROUTES = (
     Route("GET", "/k8s/pod/logs", pod_log),
     Route("GET", "/k8s/pod", pod),
-    Route("GET", "/k8s/pod/events", pod),
+    Route("GET", "/k8s/pod/events", pod_events),
     Route("GET", "/artifacts/get", get_artifact),
     Route("GET", "/artifacts/{source}/{bucket}/{rest}", download_artifact),
 )

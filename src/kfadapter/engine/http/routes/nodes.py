@@ -6,24 +6,21 @@ object's bytes in base64, as JSON. A directory is packed as .tar.gz, which is ho
 
 import asyncio
 import base64
-import tarfile
-import tempfile
 from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from starlette.responses import Response, StreamingResponse
 
 from kfadapter.engine.http.calls import Call, Route
 from kfadapter.engine.http.parts import Parts
 from kfadapter.engine.http.routes.frontdoor import attempt_log, stored_path
+from kfadapter.engine.http.streams import Content
 from kfadapter.engine.protocol.answers import upload_problem
 from kfadapter.engine.store.records import BUCKET
 from kfadapter.engine.store.tasks import artifact_uri, last_attempt
 
 CHUNK_BYTES = 3 * 64 * 1024
 """A multiple of three: pieces of base64 can then be put together."""
-IN_MEMORY_BYTES = 1024 * 1024
 HEADERS = {"content-type": "application/json", "cache-control": "no-cache, private"}
 
 
@@ -44,29 +41,19 @@ async def read(parts: Parts, call: Call) -> Response:
         return _missing()
     path = await asyncio.to_thread(stored_path, parts.runs_dir, BUCKET, uri.removeprefix(scheme))
     try:
-        content = await asyncio.to_thread(_open, path) if path else None
+        content = await asyncio.to_thread(Content.open, path) if path else None
     except OSError:
         content = None
-    return StreamingResponse(_encoded(content), headers=HEADERS) if content else _missing()
+    return StreamingResponse(_encoded(content.file), headers=HEADERS) if content else _missing()
 
 
 async def _encoded(content: IO[bytes]) -> AsyncIterator[bytes]:
     with content:
+        await asyncio.to_thread(content.seek, 0)
         yield b'{"data":"'
         while chunk := await asyncio.to_thread(content.read, CHUNK_BYTES):
             yield base64.b64encode(chunk)
         yield b'"}'
-
-
-def _open(path: Path) -> IO[bytes]:
-    if not path.is_dir():
-        return path.open("rb")
-    packed: Any = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 - closed when it has been sent
-    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        archive.add(path, arcname=path.name)
-    packed.seek(0)
-    opened: IO[bytes] = packed
-    return opened
 
 
 def _missing() -> Response:
