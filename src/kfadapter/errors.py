@@ -30,6 +30,8 @@ KFAdapterError
 ├── SubscriptionNotFound          there is no such subscription or delivery
 ├── SubscriptionChanged           somebody else has changed a subscription meanwhile
 ├── LaunchFailed                  the intention to start a run was closed without a run
+├── IdempotencyKeyReused          a key that came with another request before
+├── NotRedeliverable              a notification that must not, or need not, be sent once more
 └── EngineError                   the embedded engine
     ├── PipelineRefused           it cannot honour what a pipeline asks for; names task and feature
     └── EnvironmentFailed         a task's Python environment could not be built
@@ -351,6 +353,36 @@ class LaunchFailed(KFAdapterError):
     def __init__(self, run_id: str, reason: str) -> None:
         super().__init__(reason)
         self.run_id = run_id
+        self.reason = reason
+
+
+class IdempotencyKeyReused(KFAdapterError):
+    """An `Idempotency-Key` came with another request before.
+
+    Attributes:
+        key: As the caller sent it.
+        run_id: The run that the first request led to.
+    """
+
+    def __init__(self, key: str, run_id: str) -> None:
+        super().__init__(f"the Idempotency-Key {key} came with another request before; that one led to run {run_id}")
+        self.key = key
+        self.run_id = run_id
+
+
+class NotRedeliverable(KFAdapterError):
+    """A notification that is not to be sent once more.
+
+    Attributes:
+        job_id: The training job.
+        sequence: The notification's number in its job.
+        reason: Why not.
+    """
+
+    def __init__(self, job_id: str, sequence: int, reason: str) -> None:
+        super().__init__(f"notification {sequence} of training job {job_id} is not sent again: {reason}")
+        self.job_id = job_id
+        self.sequence = sequence
         self.reason = reason
 
 

@@ -86,6 +86,14 @@ def server(url: Url = None, as_json: Json = False) -> None:
 
 
 @app.command()
+def migrate(data_dir: DataDir = None) -> None:
+    """Bring the database to the version this program needs, and say which it had and has."""
+    from kfadapter.cli.migrate import run_migration
+
+    run_migration(data_dir=data_dir)
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     typer.echo(__version__)

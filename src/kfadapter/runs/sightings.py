@@ -3,7 +3,7 @@
 The watcher and the launcher ask Kubeflow anyway; what they are shown costs no further call.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import structlog
@@ -43,9 +43,11 @@ class SeenRuns:
         await self._keep(list(found.values()), asked_at)
         return found
 
-    async def finished_since(self, moment: datetime) -> Sequence[Run]:
+    async def finished_since(
+        self, moment: datetime, *, enough: Callable[[Sequence[Run]], bool] = lambda runs: False
+    ) -> Sequence[Run]:
         asked_at = self._clock.now()
-        found = await self._runs.finished_since(moment)
+        found = await self._runs.finished_since(moment, enough=enough)
         await self._keep(found, asked_at)
         return found
 
