@@ -88,3 +88,22 @@ def test_a_failed_run_tells_why_and_is_retried(adapter: RunningAdapter) -> None:
     again = ended(adapter, clone["run_id"])
     assert again["state"] == "SUCCEEDED"
     assert again["effective_arguments"] == {"word": "you"}
+
+
+def test_what_happens_to_tasks_and_artifacts_is_told_once(adapter: RunningAdapter) -> None:
+    body = {"pipeline": "greet", "arguments": {"word": "events"}}
+    run_id = adapter.http.post("/v1/runs", json=body).json()["run_id"]
+    assert ended(adapter, run_id)["state"] == "SUCCEEDED"
+
+    def told() -> list[tuple[str, str | None]]:
+        page = adapter.http.get(
+            "/v1/events", params={"run": run_id, "page_size": 100}, headers={"accept": "application/json"}
+        ).json()
+        return [(one["type"].removeprefix("org.kfadapter."), one["data"].get("state")) for one in page["events"]]
+
+    eventually(lambda: ("task.state.changed", "SUCCEEDED") in told())
+    kinds = [kind for kind, _ in told()]
+    assert kinds[0] == "run.created"
+    assert kinds.count("run.created") == kinds.count("run.finished") == 1
+    eventually(lambda: "artifact.created" in [kind for kind, _ in told()])
+    assert told().count(("task.state.changed", "SUCCEEDED")) == 1

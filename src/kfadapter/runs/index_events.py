@@ -28,12 +28,12 @@ def tell(connection: Connection, changes: Sequence[Change], now: datetime) -> No
 def tell_place(connection: Connection, run_id: str, kind: EventType, now: datetime) -> None:
     """Append that a run was archived, taken back or deleted."""
     rows = rows_of(connection, [run_id])
-    facts = _facts(rows[0]) if rows else {}
+    facts = facts_of(rows[0]) if rows else {}
     append(connection, NewEvent(type=kind, subject=run_id, at=now, run_id=run_id, **facts))
 
 
 def _events(change: Change, row: IndexedRun, now: datetime) -> list[NewEvent]:
-    run, facts = change.run, {**_facts(row), "state": change.run.state, "run_id": change.run.run_id}
+    run, facts = change.run, {**facts_of(row), "state": change.run.state, "run_id": change.run.run_id}
     told = []
     if change.before is None:
         at = run.created_at or now
@@ -51,7 +51,8 @@ def _events(change: Change, row: IndexedRun, now: datetime) -> list[NewEvent]:
     return told
 
 
-def _facts(row: IndexedRun) -> Mapping[str, Any]:
+def facts_of(row: IndexedRun) -> Mapping[str, Any]:
+    """What events say of the run they are about."""
     return {
         "job_id": row.training_job_id or "",
         "pipeline_id": row.pipeline_id or "",

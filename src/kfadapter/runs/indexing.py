@@ -21,6 +21,7 @@ from kfadapter.kubeflow.resources import Page, Run
 from kfadapter.kubeflow.runs import FIRST_END
 from kfadapter.runs.index import RunIndex
 from kfadapter.runs.index_progress import Progress
+from kfadapter.runs.index_tasks import TaskWatch
 from kfadapter.runs.naming import ThingNames
 from kfadapter.runs.sightings import SeenRuns
 
@@ -58,6 +59,7 @@ class Indexer:
     Args:
         source: Which Kubeflow this is: the index of another one is dropped.
         seen: Tells how busy the watcher is.
+        tasks: Tells of the tasks of runs under way.
         call_seconds: From one call to Kubeflow to the next, on the average, once the past is there.
     """
 
@@ -66,6 +68,7 @@ class Indexer:
         kubeflow: Kubeflow,
         index: RunIndex,
         seen: SeenRuns,
+        tasks: TaskWatch,
         clock: Clock,
         *,
         source: str,
@@ -74,6 +77,7 @@ class Indexer:
         self._kubeflow = kubeflow
         self._index = index
         self._seen = seen
+        self._tasks = tasks
         self._clock = clock
         self._source = source
         self._call_seconds = call_seconds
@@ -171,6 +175,11 @@ class Indexer:
         for _ in range(PAGES_AT_ONCE):
             page = await self._ask(place, sort_by=key)
             times = [at for run in page.items if (at := _time(run, mark)) is not None]
+            if mark == "finished" and since is not None:
+                ended = [
+                    run for run in page.items if run.finished_at is not None and run.finished_at >= since - OVERLAP
+                ]
+                self._calls += await self._tasks.look(ended)
             if times and (since is None or max(times) > since):
                 # A time from the future, of a node whose clock is wrong, must not blind the list.
                 since = min(max(times), max(asked_at, since or asked_at))
@@ -196,6 +205,8 @@ class Indexer:
         found = await self._kubeflow.runs.by_ids(run_ids)
         self._calls += 1
         await self._index.saw(list(found.values()), asked_at=asked_at)
+        if not self._seen.is_crowded:
+            self._calls += await self._tasks.look([run for run in found.values() if not run.is_archived])
         gone = [run_id for run_id in run_ids if run_id not in found]
         if gone:
             await self._index.removed(gone, on_purpose=False)

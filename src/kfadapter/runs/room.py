@@ -13,6 +13,7 @@ from kfadapter.runs.details import RunReader
 from kfadapter.runs.effective import ArgumentReader
 from kfadapter.runs.failures import FailureReader
 from kfadapter.runs.index import RunIndex
+from kfadapter.runs.index_tasks import TaskWatch
 from kfadapter.runs.indexing import Indexer
 from kfadapter.runs.logs import TaskLogs
 from kfadapter.runs.naming import ThingNames
@@ -78,6 +79,7 @@ def furnish(kubeflow: Kubeflow, database: Transactions, catalog: Catalog, clock:
     arguments = ArgumentReader(catalog)
     reader = RunReader(kubeflow, index, arguments, failures, names, book, clock)
     starter = Starter(kubeflow, seen, catalog, book, clock, answer_seconds=pace.answer_seconds)
+    tasks = TaskWatch(kubeflow, database, clock)
     recurring = Recurring(kubeflow, database, starter, clock)
     return RunsRoom(
         index=index,
@@ -93,7 +95,7 @@ def furnish(kubeflow: Kubeflow, database: Transactions, catalog: Catalog, clock:
         again=Again(kubeflow, reader, starter, index),
         changes=RunChanges(kubeflow, reader, index, clock),
         recurring=recurring,
-        indexer=Indexer(kubeflow, index, seen, clock, source=pace.source, call_seconds=pace.poll_seconds),
+        indexer=Indexer(kubeflow, index, seen, tasks, clock, source=pace.source, call_seconds=pace.poll_seconds),
         settler=Settler(
             seen, book, recurring, clock, lookup_seconds=pace.lookup_seconds, poll_seconds=pace.poll_seconds
         ),
