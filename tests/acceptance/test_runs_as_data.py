@@ -12,7 +12,7 @@ from support.adapter import RunningAdapter
 from support.eventually import eventually
 
 
-@dsl.component(base_image="python:3.11")
+@dsl.component(base_image="python:3.11")  # type: ignore[untyped-decorator]
 def greet(word: str, model: Output[Model], metrics: Output[Metrics]) -> str:
     print("hello", word, flush=True)  # noqa: T201 - what a task prints is its log
     if word == "bad":
@@ -23,7 +23,7 @@ def greet(word: str, model: Output[Model], metrics: Output[Metrics]) -> str:
     return word
 
 
-@dsl.pipeline(name="greet")
+@dsl.pipeline(name="greet")  # type: ignore[untyped-decorator]
 def pipeline(word: str = "you") -> None:
     greet(word=word)
 

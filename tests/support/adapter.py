@@ -18,8 +18,6 @@ START_SECONDS = 30.0
 
 T = TypeVar("T")
 
-T = TypeVar("T")
-
 
 class RunningAdapter:
     """An adapter with its loops, served from a thread.

@@ -164,9 +164,15 @@ class Tasks:
         if (await self._server.info()).has_native_tasks:
             path = resource_path("/runs/{}/tasks", "Run", run.run_id)
             document = await self._connection.get(path)
-            return RunTasks(tasks=tuple(Task.from_native(mapping(one)) for one in _list(document.get("tasks"))))
+            native = [Task.from_native(mapping(one)) for one in _list(document.get("tasks"))]
+            return RunTasks(tasks=tuple(sorted(native, key=_begin)))
         tasks = tuple(Task.from_detail(detail) for detail in without_drivers(run.task_details))
         return RunTasks(tasks=tasks, unavailable=(NO_VALUES,))
+
+
+def _begin(task: Task) -> tuple[bool, str]:
+    """To sort by: in the order they began, those that have not last and in the server's order."""
+    return (task.started_at is None, "" if task.started_at is None else task.started_at.isoformat())
 
 
 def without_drivers(details: Sequence[TaskDetail]) -> list[TaskDetail]:

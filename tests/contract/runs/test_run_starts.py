@@ -117,9 +117,8 @@ def test_a_create_call_that_hangs_is_answered_in_time_and_adopted_later(
     assert answer.json()["type"] == "urn:kfadapter:problem:launch-failed"
     cluster.log.wait_for("POST", "/runs$")
     eventually(lambda: cluster.run_ids)
-    again = eventually(
-        lambda: answer if (answer := start(adapter, KEY, arguments={"rate": 1})).status_code == 200 else None
-    )
+    eventually(lambda: start(adapter, KEY, arguments={"rate": 1}).status_code == 200)
+    again = start(adapter, KEY, arguments={"rate": 1})
     assert again.json()["run_id"] == cluster.run_ids[0]
     assert len(cluster.run_ids) == 1
 
