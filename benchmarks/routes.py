@@ -54,6 +54,7 @@ def main() -> None:
     parser.add_argument(
         "--stand-in", type=float, metavar="MS", help="a stand-in that takes so long for an answer, not the engine"
     )
+    parser.add_argument("--only", default="", metavar="NAME", help="only calls whose name has this in it")
     arguments = parser.parse_args()
     with ExitStack() as stack:
         directories = [Path(stack.enter_context(tempfile.TemporaryDirectory())) for _ in range(2)]
@@ -62,15 +63,17 @@ def main() -> None:
         else:
             server = stack.enter_context(stand_in(arguments.stand_in))
         adapter = stack.enter_context(program("serve", directories[1], "--kubeflow-url", server.url))
-        uvloop.run(measure(server.url, adapter.url, arguments.calls))
+        uvloop.run(measure(server.url, adapter.url, arguments.calls, arguments.only))
 
 
-async def measure(engine: str, adapter: str, calls: int) -> None:
-    """Compare all calls, one and sixteen at a time."""
+async def measure(engine: str, adapter: str, calls: int, only: str = "") -> None:
+    """Compare the calls, one and sixteen at a time."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64)) as session:
         ids = await fill(session, engine)
         print(f"{'call':28} {'at once':>7} {'direct':>9} {'adapter':>9} {'median':>8} {'throughput':>11}")
         for comparison in comparisons(session, engine, adapter, ids, calls):
+            if only not in comparison.name:
+                continue
             for at_once in (1, 16):
                 await compare(comparison, at_once)
 

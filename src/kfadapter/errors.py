@@ -7,6 +7,8 @@ KFAdapterError
 ├── ArgumentsError                arguments do not fit the inputs a pipeline declares; names every one
 ├── NameNotFound                  a person's name for a thing leads nowhere, or to several things
 ├── BadPageToken                  a page token that this service did not make
+├── QueryRefused                  a parameter of a list, or a part of a request, that cannot be used; names it
+├── StartConflict                 an Idempotency-Key that another request has, or whose request is under way
 ├── BadFilter                     a list's filter is not in KFP's predicate language
 ├── Unavailable                   the Kubeflow in use cannot do what was asked; says since when KFP can
 ├── KubeflowError                 Kubeflow answered with an error, or did not answer
@@ -28,6 +30,8 @@ KFAdapterError
 ├── SubscriptionNotFound          there is no such subscription or delivery
 ├── SubscriptionChanged           somebody else has changed a subscription meanwhile
 ├── LaunchFailed                  the intention to start a run was closed without a run
+├── IdempotencyKeyReused          a key that came with another request before
+├── NotRedeliverable              a notification that must not, or need not, be sent once more
 └── EngineError                   the embedded engine
     ├── PipelineRefused           it cannot honour what a pipeline asks for; names task and feature
     └── EnvironmentFailed         a task's Python environment could not be built
@@ -127,6 +131,37 @@ class BadPageToken(KFAdapterError):
     def __init__(self, token: str) -> None:
         super().__init__("The page token is not one that an earlier page came with")
         self.token = token
+
+
+class QueryRefused(KFAdapterError):
+    """A part of a request cannot be used.
+
+    Attributes:
+        where: The parameter, or the path into the body, as `filter/predicates/0`.
+        reason: What is wrong with it.
+    """
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(f"{where}: {reason}")
+        self.where = where
+        self.reason = reason
+
+
+class StartConflict(KFAdapterError):
+    """A start with an Idempotency-Key that cannot be used (again).
+
+    Attributes:
+        key: The key.
+        is_other_request: True: it came with another request before. False: that request is still under way.
+        run_id: The run of the first request.
+    """
+
+    def __init__(self, key: str, run_id: str, *, is_other_request: bool) -> None:
+        why = "came with another request before" if is_other_request else "belongs to a start that is still under way"
+        super().__init__(f"The Idempotency-Key {key} {why} (run {run_id})")
+        self.key = key
+        self.run_id = run_id
+        self.is_other_request = is_other_request
 
 
 class BadFilter(KFAdapterError):
@@ -318,6 +353,36 @@ class LaunchFailed(KFAdapterError):
     def __init__(self, run_id: str, reason: str) -> None:
         super().__init__(reason)
         self.run_id = run_id
+        self.reason = reason
+
+
+class IdempotencyKeyReused(KFAdapterError):
+    """An `Idempotency-Key` came with another request before.
+
+    Attributes:
+        key: As the caller sent it.
+        run_id: The run that the first request led to.
+    """
+
+    def __init__(self, key: str, run_id: str) -> None:
+        super().__init__(f"the Idempotency-Key {key} came with another request before; that one led to run {run_id}")
+        self.key = key
+        self.run_id = run_id
+
+
+class NotRedeliverable(KFAdapterError):
+    """A notification that is not to be sent once more.
+
+    Attributes:
+        job_id: The training job.
+        sequence: The notification's number in its job.
+        reason: Why not.
+    """
+
+    def __init__(self, job_id: str, sequence: int, reason: str) -> None:
+        super().__init__(f"notification {sequence} of training job {job_id} is not sent again: {reason}")
+        self.job_id = job_id
+        self.sequence = sequence
         self.reason = reason
 
 

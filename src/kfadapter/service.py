@@ -9,7 +9,10 @@ from pathlib import Path
 
 import structlog
 
+from kfadapter import __version__
 from kfadapter.clock import Clock, SystemClock
+from kfadapter.database.replicas import Replica
+from kfadapter.database.schema import Migrated, migrated
 from kfadapter.database.transactions import Transactions
 from kfadapter.engine.config import EngineSettings, Keeping
 from kfadapter.errors import SettingsError
@@ -26,19 +29,26 @@ from kfadapter.kubeflow.contents import Contents
 from kfadapter.kubeflow.names import PipelineNames
 from kfadapter.kubeflow.publishing import Publisher
 from kfadapter.lock import exclusive
+from kfadapter.runs.room import RunsPace, RunsRoom, furnish
 from kfadapter.settings import Settings, container_environment, installer_environment, passed_environment
 from kfadapter.training.execution import Executor
 from kfadapter.training.jobs import TrainingJobs
 from kfadapter.training.launch import Launcher
 from kfadapter.training.ledger import Ledger
+from kfadapter.training.ledger_launches import bury
 from kfadapter.training.notify_policy import NotifyPolicy
 from kfadapter.training.outbox import Outbox
 from kfadapter.training.resolution import Resolver
+from kfadapter.training.run_report import RunReports
+from kfadapter.training.stuck import StuckLimits
+from kfadapter.training.stuck_watch import StuckWatch
 from kfadapter.training.training_manager import TrainingManager
 from kfadapter.training.watcher import Watcher
 
 # Of the time an answer may take, what a launch may use before the caller is told that its outcome is not known yet.
 ANSWER_SHARE = 0.8
+# What the index of runs calls the embedded engine: its port changes.
+EMBEDDED = "embedded"
 
 log = structlog.get_logger(__name__)
 
@@ -52,12 +62,14 @@ class Service:
     kubeflow: Kubeflow
     pipeline_names: PipelineNames
     publisher: Publisher
-    catalog: Catalog
     database: Transactions
+    catalog: Catalog
+    replica: Replica
     ledger: Ledger
     launcher: Launcher
     executor: Executor
     jobs: TrainingJobs
+    runs: RunsRoom
     tail: Tail
     sender: Sender
     subscribers: Subscribers
@@ -113,6 +125,7 @@ async def open_service(settings: Settings, *, clock: Clock | None = None) -> Asy
         database = await asyncio.to_thread(Transactions.open, settings.ledger_url)
         stack.push_async_callback(asyncio.to_thread, database.close)
         ledger = Ledger(database, policy=_notify_policy(settings))
+        replica = _replica(settings, clock, database, ledger)
         loops = Loops()
         kubeflow_url = settings.kubeflow_base_url
         if kubeflow_url is None:
@@ -128,9 +141,18 @@ async def open_service(settings: Settings, *, clock: Clock | None = None) -> Asy
         addresses = Addresses.of(settings.webhook_hosts, settings.webhook_private_networks)
         sender = await stack.enter_async_context(Sender(addresses, timeout_seconds=settings.webhook_timeout_seconds))
         subscribers = Subscribers(database, sender, addresses, clock, source=settings.events_source)
-        service = _assembled(settings, clock, kubeflow, database, ledger, loops, sender, subscribers)
+        service = _assembled(settings, clock, kubeflow, database, replica, ledger, loops, sender, subscribers)
         await stack.enter_async_context(_running(service))
         yield service
+
+
+def migrate_database(settings: Settings) -> Migrated:
+    """Bring the database that the settings name to the newest version, without starting anything.
+
+    Raises:
+        DatabaseError: A newer version wrote it, or it cannot be used.
+    """
+    return migrated(settings.ledger_url)
 
 
 def _notify_policy(settings: Settings) -> NotifyPolicy:
@@ -141,34 +163,69 @@ def _notify_policy(settings: Settings) -> NotifyPolicy:
     )
 
 
+def _replica(settings: Settings, clock: Clock, database: Transactions, ledger: Ledger) -> Replica:
+    """This process among those on the same database; what a dead one had taken is freed by the rooms' own rules."""
+    return Replica(
+        database,
+        clock,
+        name=ledger.claimant,
+        version=__version__,
+        lease_seconds=settings.replica_lease_seconds,
+        bury=(bury,),
+        on_burial=ledger.notifications_changed.set,
+    )
+
+
+def _stuck_limits(settings: Settings) -> StuckLimits:
+    return StuckLimits(
+        pending_seconds=settings.stuck_pending_seconds,
+        idle_seconds=settings.stuck_idle_seconds,
+        overdue_factor=settings.stuck_overdue_factor,
+    )
+
+
 def _assembled(
     settings: Settings,
     clock: Clock,
     kubeflow: Kubeflow,
     database: Transactions,
+    replica: Replica,
     ledger: Ledger,
     loops: "Loops",
     sender: Sender,
     subscribers: Subscribers,
 ) -> Service:
     answer_seconds = settings.request_timeout_seconds * ANSWER_SHARE
-    launcher = Launcher(kubeflow.runs, ledger, clock, answer_seconds=answer_seconds)
+    catalog = Catalog(kubeflow, Contents(kubeflow.versions), clock)
+    runs = furnish(kubeflow, database, catalog, clock, _runs_pace(settings, answer_seconds))
+    launcher = Launcher(runs.seen, ledger, clock, answer_seconds=answer_seconds)
     return Service(
         settings=settings,
         clock=clock,
         kubeflow=kubeflow,
         pipeline_names=PipelineNames(kubeflow, clock),
         publisher=Publisher(kubeflow),
-        catalog=Catalog(kubeflow, Contents(kubeflow.versions), clock),
         database=database,
+        catalog=catalog,
+        replica=replica,
         ledger=ledger,
         launcher=launcher,
         executor=Executor(kubeflow, Resolver(kubeflow, clock), launcher),
         jobs=TrainingJobs(kubeflow.runs, ledger, clock),
+        runs=runs,
         tail=Tail(database, clock, source=settings.events_source),
         sender=sender,
         subscribers=subscribers,
         loops=loops,
+    )
+
+
+def _runs_pace(settings: Settings, answer_seconds: float) -> RunsPace:
+    return RunsPace(
+        source=settings.kubeflow_base_url or EMBEDDED,
+        poll_seconds=settings.poll_seconds,
+        answer_seconds=answer_seconds,
+        lookup_seconds=settings.launch_lookup_seconds,
     )
 
 
@@ -220,23 +277,38 @@ async def _running(service: Service) -> AsyncIterator[None]:
     """The loops, from the recovery of what an earlier process left open to their end."""
     settings, ledger, clock, loops = service.settings, service.ledger, service.clock, service.loops
     watcher = Watcher(
-        service.kubeflow.runs,
+        service.runs.seen,
         ledger,
         clock,
         poll_seconds=settings.poll_seconds,
         lost_after_seconds=settings.lost_after_seconds,
         lookup_seconds=settings.launch_lookup_seconds,
+        leads=lambda: service.replica.leads,
+    )
+    stuck = StuckWatch(
+        service.kubeflow.runs,
+        ledger,
+        clock,
+        limits=_stuck_limits(settings),
+        stops=settings.stuck_stop,
+        leads=lambda: service.replica.leads,
     )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(loops.stop)
+        stack.push_async_callback(service.runs.starter.close)
+        loops.start("replica", service.replica.run())
         loops.start("launcher", service.launcher.run())
         loops.start("watcher", watcher.run())
+        loops.start("run-index", service.runs.indexer.run())
+        loops.start("run-starts", service.runs.settler.run())
+        loops.start("stuck", stuck.run())
         await _start_events(service)
         if (url := settings.training_manager_base_url) is not None:
             training_manager = TrainingManager(url, settings.notify_timeout_seconds)
             await stack.enter_async_context(training_manager)
             stack.push_async_callback(loops.stop)
-            loops.start("outbox", Outbox(ledger, training_manager, clock).run())
+            reports = RunReports(service.kubeflow.runs, service.kubeflow.tasks)
+            loops.start("outbox", Outbox(ledger, training_manager, clock, reports=reports).run())
         yield
 
 

@@ -80,6 +80,21 @@ class Settings(BaseSettings):
     launch_lookup_seconds: Seconds = Field(
         20.0, description="So long a run is looked up after a create call whose outcome is not known."
     )
+    replica_lease_seconds: float = Field(
+        5.0, ge=1, le=300, description="A replica that was silent for so long is taken for dead (PostgreSQL)."
+    )
+    stuck_pending_seconds: float = Field(
+        900.0, ge=0, description="A run that is still pending after so long is reported as stuck; 0: never."
+    )
+    stuck_idle_seconds: float = Field(
+        0.0, ge=0, description="A run whose tasks have not changed for so long is reported as stuck; 0: never."
+    )
+    stuck_overdue_factor: float = Field(
+        3.0,
+        ge=0,
+        description="A run that takes so many times what its pipeline's runs took is reported as stuck; 0: never.",
+    )
+    stuck_stop: bool = Field(False, description="A run that is reported as stuck is stopped as well.")
     upload_limit_bytes: int = Field(32 * 1024 * 1024, ge=1, description="Largest pipeline package accepted.")
     events_source: str = Field(
         "urn:kfadapter", min_length=1, description="Which adapter says so: the CloudEvents attribute `source`."

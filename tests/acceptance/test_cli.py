@@ -154,7 +154,7 @@ def test_a_failed_run_is_shown_with_its_reason(service: Service) -> None:
     page = service("runs", "show", run_id).stdout
     assert "Why evaluate failed" in page
     assert "raise `holdout`" in page
-    states = {one["run_id"]: one["run_status"] for one in service.json("runs", "list").values()}
+    states = {one["run_id"]: one["state"] for one in service.json("runs", "list")["runs"]}
     assert states[run_id] == "FAILED"
 
 
@@ -176,12 +176,12 @@ def test_a_stopped_run_ends_and_leaves_no_process(service: Service) -> None:
 
 
 def test_arguments_that_do_not_fit_are_all_named_and_nothing_starts(service: Service) -> None:
-    before = len(service.json("runs", "list"))
+    before = len(service.json("runs", "list")["runs"])
     ended = service(
         "jobs", "start", "505", "--pipeline", "qoe", "--arg", "epochs=many", "--arg", "holdout=half", code=1
     )
     assert all(name in ended.stderr for name in ("epochs", "holdout", "featurepath", "modelname", "modelversion"))
-    assert len(service.json("runs", "list")) == before
+    assert len(service.json("runs", "list")["runs"]) == before
 
 
 def test_jobs_are_listed_with_the_state_of_their_latest_run(service: Service) -> None:

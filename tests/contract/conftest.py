@@ -9,7 +9,10 @@ import pytest
 from kfadapter.kubeflow.client import Kubeflow
 from kfadapter.testing.kubeflow import FakeKubeflow
 from kfadapter.testing.training_manager import FakeTrainingManager
+from kfadapter.training.ledger import Ledger
 from support.adapter import RunningAdapter
+from support.ledger_steps import POLICY
+from support.ledgers import new_database, open_ledger, postgresql_server
 
 MakeAdapter = Callable[..., RunningAdapter]
 
@@ -59,3 +62,29 @@ def any_adapter(request: pytest.FixtureRequest, make_adapter: MakeAdapter) -> It
         return
     with FakeKubeflow(wire=request.param, prefix="/pipeline" if request.param == "2.3.0" else "") as server:
         yield make_adapter(kubeflow_url=server.url)
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with postgresql_server(tmp_path_factory.mktemp("postgresql")) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    return new_database(request.getfixturevalue("postgresql"))
+
+
+@pytest.fixture
+def ledger(url: str) -> Iterator[Ledger]:
+    with open_ledger(url, policy=POLICY, claimant="first") as opened:
+        yield opened
+
+
+@pytest.fixture
+def second(url: str, ledger: Ledger) -> Iterator[Ledger]:
+    """Another process on the same database."""
+    with open_ledger(url, policy=POLICY, claimant="second") as opened:
+        yield opened

@@ -7,7 +7,7 @@ from kfadapter.testing.kubeflow import FakeKubeflow
 from support.adapter import RunningAdapter
 
 DOCS = Path(__file__).parents[2] / "docs"
-DOCUMENTED = re.compile(r"^\| `(?P<methods>GET|POST|PATCH|DELETE) (?P<path>/[^` ?]*)`", re.MULTILINE)
+DOCUMENTED = re.compile(r"^\| `(?P<methods>GET|POST|DELETE|PATCH|PUT) (?P<path>/[^` ?]*)`", re.MULTILINE)
 PARAMETER = re.compile(r"\{[^}]*\}")
 
 

@@ -175,9 +175,19 @@ async def test_runs_are_found_by_their_ends(kubeflow: Kubeflow, fake: FakeKubefl
     )
     fake.add_runs(3, state="RUNNING")
     ended = await kubeflow.runs.finished_since(AT + timedelta(seconds=5, milliseconds=700))
-    assert [run.run_id for run in ended] == [early, late]
+    assert [run.run_id for run in ended] == [late, early]
     assert [run.run_id for run in await kubeflow.runs.finished_since(AT + timedelta(seconds=6))] == [late]
     assert await kubeflow.runs.finished_since(AT + timedelta(seconds=11)) == []
+
+
+async def test_no_more_ends_are_asked_for_than_are_wanted(kubeflow: Kubeflow, fake: FakeKubeflow) -> None:
+    fake.add_runs(450, created_at=AT, finished_at=AT)
+    newest = fake.add_runs(1, created_at=AT, finished_at=AT + timedelta(seconds=1))
+    before = fake.count("GET", r"/runs$")
+    ended = await kubeflow.runs.finished_since(AT, enough=lambda page: len(page) == 200)
+    assert [run.run_id for run in ended[:1]] == newest
+    assert len(ended) == 200
+    assert fake.count("GET", r"/runs$") - before == 1
 
 
 @pytest.mark.parametrize("since", [datetime(1970, 1, 1, tzinfo=UTC), datetime.min.replace(tzinfo=UTC)])

@@ -1,100 +1,17 @@
 """What every ledger must do, on SQLite and on PostgreSQL."""
 
 import asyncio
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
-from typing import Any
-from uuid import uuid4
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
 from kfadapter.database.transactions import Transactions
 from kfadapter.errors import DatabaseError, LeaseLost, TransitionRefused
 from kfadapter.training.ledger import Ledger
-from kfadapter.training.ledger_notifications import DeliveryReport
 from kfadapter.training.ledger_watch import Sighting
-from kfadapter.training.notify_policy import NotifyPolicy
-from kfadapter.training.records import Notification, TrainingRun
 from kfadapter.training.states import NotificationState, RunState
-from support.ledgers import new_database, open_ledger, postgresql_server
+from support.ledger_steps import NOW, claim, end, intend, later, notification_of, report, start
 from support.training import make_request
-
-NOW = datetime(2030, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
-POLICY = NotifyPolicy(grace_seconds=5, answer_seconds=10)
-
-
-def later(seconds: float) -> datetime:
-    return NOW + timedelta(seconds=seconds)
-
-
-@pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with postgresql_server(tmp_path_factory.mktemp("postgresql")) as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
-    return new_database(request.getfixturevalue("postgresql"))
-
-
-@pytest.fixture
-def ledger(url: str) -> Iterator[Ledger]:
-    with open_ledger(url, policy=POLICY, claimant="first") as opened:
-        yield opened
-
-
-@pytest.fixture
-def second(url: str, ledger: Ledger) -> Iterator[Ledger]:
-    """Another process on the same database."""
-    with open_ledger(url, policy=POLICY, claimant="second") as opened:
-        yield opened
-
-
-async def intend(ledger: Ledger, job_id: str = "7", at: float = 0, **overrides: Any) -> TrainingRun:
-    request = make_request(job_id, **overrides)
-    run_id = str(uuid4())
-    return (await ledger.intend(request, run_id=run_id, claimed_until=later(at + 60), now=later(at))).run
-
-
-async def start(ledger: Ledger, job_id: str = "7", at: float = 0, *, is_answered: bool = True, **overrides: Any) -> str:
-    run = await intend(ledger, job_id, at, **overrides)
-    await ledger.accept(run.run_id, word="PENDING", created_at=later(at), now=later(at))
-    if is_answered:
-        await ledger.answered(run.run_id, now=later(at))
-    return run.run_id
-
-
-async def end(ledger: Ledger, run_id: str, word: str = "SUCCEEDED", at: float = 1) -> list[TrainingRun]:
-    return await ledger.observe([Sighting(run_id=run_id, word=word, finished_at=later(at))], now=later(at))
-
-
-async def claim(ledger: Ledger, at: float, limit: int = 100, lease: float = 60) -> list[Notification]:
-    return await ledger.claim_due(now=later(at), until=later(at + lease), limit=limit)
-
-
-def report(notification: Notification, at: float, state: str = "delivered", **changes: Any) -> DeliveryReport:
-    fields: dict[str, Any] = {
-        "notification_id": notification.notification_id,
-        "run_id": notification.run_id,
-        "started_at": later(at),
-        "ended_at": later(at),
-        "outcome": "delivered" if state == "delivered" else "retry",
-        "status": 200,
-        "answer": "ok",
-        "next_state": NotificationState(state),
-        "not_before": later(at + 10),
-    }
-    return DeliveryReport(**{**fields, **changes})
-
-
-async def notification_of(ledger: Ledger, run_id: str) -> Notification | None:
-    record = await ledger.run_record(run_id)
-    assert record is not None
-    return record.notification
 
 
 async def test_a_run_is_read_as_it_was_written(ledger: Ledger) -> None:
@@ -190,7 +107,10 @@ async def test_the_end_and_its_notification_are_written_together(ledger: Ledger)
     assert [run.state for run in ended] == [RunState.FAILED]
     notification = await notification_of(ledger, run_id)
     assert notification is not None
-    assert notification.payload == {"trainingjob_id": "7", "run_id": run_id, "run_status": "FAILED"}
+    read = {"trainingjob_id": "7", "run_id": run_id, "run_status": "FAILED"}
+    assert {key: notification.payload[key] for key in read} == read
+    assert notification.payload["state"] == "failed"
+    assert notification.payload["finished_at"].endswith("Z")
     assert notification.not_before == later(5)
 
 

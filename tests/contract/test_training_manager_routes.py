@@ -513,11 +513,38 @@ def test_run_status_is_scheduled_whatever_state_kubeflow_answers(
     body = adapter.http.post("/trainingjobs/7/execution", json=execution_body("hello", "", {})).json()
     assert body["run_status"] == "scheduled"
     fake.finish(body["run_id"], "SUCCEEDED")
-    assert training_manager.wait_for(1)[0].body == {
-        "run_id": body["run_id"],
-        "run_status": "SUCCEEDED",
-        "trainingjob_id": "7",
-    }
+    told = training_manager.wait_for(1)[0]
+    assert (told.run_id, told.run_status, told.job_id) == (body["run_id"], "SUCCEEDED", "7")
+
+
+def test_an_execution_with_a_key_is_one_run_however_often_it_comes(fake: FakeKubeflow, adapter: RunningAdapter) -> None:
+    upload(adapter, "hello")
+    wanted, key = execution_body("hello", "", {}), {"Idempotency-Key": '"0f8c \\"x\\""'}
+    first, second = (adapter.http.post("/trainingjobs/7/execution", json=wanted, headers=key) for _ in range(2))
+    assert first.status_code == second.status_code == 200
+    assert first.json() == second.json()
+    assert fake.workflows_started(first.json()["run_id"]) == 1
+    assert len(fake.run_ids) == 1
+
+    other = execution_body("hello", "", {"word": "other"})
+    refused = adapter.http.post("/trainingjobs/7/execution", json=other, headers=key)
+    assert refused.status_code == 422
+    assert first.json()["run_id"] in refused.json()["message"]
+
+    unkeyed = adapter.http.post("/trainingjobs/7/execution", json=wanted)
+    assert unkeyed.json()["run_id"] != first.json()["run_id"]
+    elsewhere = adapter.http.post("/trainingjobs/8/execution", json=other, headers=key)
+    assert elsewhere.status_code == 200
+
+
+@pytest.mark.parametrize("key", ["", '""', "x" * 256])
+def test_a_key_that_is_none_is_refused(fake: FakeKubeflow, adapter: RunningAdapter, key: str) -> None:
+    upload(adapter, "hello")
+    body = execution_body("hello", "", {})
+    answer = adapter.http.post("/trainingjobs/7/execution", json=body, headers={"Idempotency-Key": key})
+    assert answer.status_code == 400
+    assert "Idempotency-Key" in answer.json()["message"]
+    assert fake.run_ids == []
 
 
 # ------------------------------------------------------------------------------------------------------ runs

@@ -73,8 +73,8 @@ def test_an_outcome_nobody_knows_names_the_runs_id(fake: FakeKubeflow, adapter: 
     upload(adapter, HELLO, name="p")
     fake.fail(Fault.close(), method="POST", path="/runs")
     answer = adapter.http.post("/v1/runs", json={"pipeline_name": "p", "arguments": {"word": "x"}})
-    body = problem(answer, 502, "kubeflow-interrupted")
-    assert "look it up" in body["detail"]
+    body = problem(answer, 502, "launch-failed")
+    assert "looked up" in body["detail"]
     assert fake.count("POST", "/runs") == 1
 
 

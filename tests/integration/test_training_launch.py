@@ -59,8 +59,16 @@ async def test_a_create_that_surely_did_not_arrive_is_closed_at_once(bridge: Bri
     assert record.notification is None
 
 
+ANOTHER_RUN = Fault.answer(200, '{"run_id": "another", "state": "SUCCEEDED"}', content_type="application/json")
+
+
 @pytest.mark.parametrize(
-    "fault", [Fault.reset(), Fault.cut(), Fault.close(), Fault.status(503), Fault.html(502), Fault.html(200)], ids=str
+    "fault",
+    [
+        *(Fault.reset(), Fault.cut(), Fault.close(), Fault.status(503), Fault.status(504), Fault.status(500)),
+        *(Fault.html(502), Fault.html(200), ANOTHER_RUN),
+    ],
+    ids=str,
 )
 async def test_a_run_whose_create_answer_was_lost_is_found_and_adopted(bridge: Bridge, fault: Fault) -> None:
     bridge.fake.fail(fault, after=True, **CREATE)

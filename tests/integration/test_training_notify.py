@@ -26,12 +26,17 @@ async def running(bridge: Bridge) -> AsyncIterator[None]:
             await task
 
 
-async def test_a_notification_is_exactly_what_the_training_manager_reads(bridge: Bridge) -> None:
+async def test_a_notification_is_what_the_training_manager_reads_and_what_it_passes_over(bridge: Bridge) -> None:
     run_id = await bridge.start()
     await bridge.end(run_id)
     await bridge.tell()
     seen = bridge.training_manager.requests[0]
-    assert seen.json() == {"trainingjob_id": "7", "run_id": run_id, "run_status": "SUCCEEDED"}
+    read = {"trainingjob_id": "7", "run_id": run_id, "run_status": "SUCCEEDED"}
+    assert {key: seen.json()[key] for key in read} == read
+    assert seen.json().keys() - read.keys() == {
+        *("reason", "finished_at", "state", "canceled", "attempt", "pipeline_name", "pipeline_version"),
+        *("failed_task", "artifacts"),
+    }
     assert seen.headers["content-type"] == "application/json"
     assert seen.headers["accept-charset"] == "UTF-8"
     record = await bridge.record(run_id)

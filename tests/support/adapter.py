@@ -74,6 +74,11 @@ class RunningAdapter:
         assert not self._thread.is_alive(), "the adapter did not stop"
         self._listener.close()
 
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something with the service's parts, on the adapter's own loop."""
+        assert self._loop is not None
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(START_SECONDS)
+
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())

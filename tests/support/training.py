@@ -16,6 +16,7 @@ from kfadapter.training.ledger_reads import RunRecord
 from kfadapter.training.notify_policy import NotifyPolicy
 from kfadapter.training.outbox import Outbox
 from kfadapter.training.records import LaunchRequest
+from kfadapter.training.run_report import RunReports
 from kfadapter.training.training_manager import TrainingManager
 from kfadapter.training.watcher import Watcher
 
@@ -67,7 +68,8 @@ class Bridge:
         self.launcher = Launcher(runs, self.ledger, clock, answer_seconds=answer_seconds)
         self.watcher = Watcher(runs, self.ledger, clock, lost_after_seconds=600, lookup_seconds=20)
         self.told = TrainingManager(training_manager.url, notify_timeout_seconds)
-        self.outbox = Outbox(self.ledger, self.told, clock, drain_seconds=0.1, chance=lambda: 0.5)
+        reports = RunReports(runs, self.kubeflow.tasks)
+        self.outbox = Outbox(self.ledger, self.told, clock, reports=reports, drain_seconds=0.1, chance=lambda: 0.5)
         self.jobs = TrainingJobs(runs, self.ledger, clock)
         self._stack = AsyncExitStack()
         pipeline_id = fake.add_pipeline(f"qoe-{len(fake.world.pipelines)}")

@@ -50,6 +50,7 @@ KEPT_TO = {
         "events/store",
         "events/tail",
         "runs/index",
+        "runs/store",
         "engine/store",
     ),
     "alembic": ("database",),

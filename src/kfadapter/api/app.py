@@ -16,6 +16,7 @@ from kfadapter.api.metrics import MeasuredApp, Metrics
 from kfadapter.api.openapi import DocumentedAPI
 from kfadapter.api.pipelines import pipeline_router, upload_router
 from kfadapter.api.problems import problem, problem_answer
+from kfadapter.api.recurringruns import recurring_router
 from kfadapter.api.runs import run_router
 from kfadapter.api.server import server_router
 from kfadapter.api.subscriptions import subscription_router
@@ -47,6 +48,7 @@ def create_app(service: Service) -> ASGIApp:
         app.include_router(router(service))
     app.include_router(event_router(service))
     app.include_router(run_router(service))
+    app.include_router(recurring_router(service))
     app.include_router(training_job_router(service))
     app.include_router(subscription_router(service))
     app.add_exception_handler(HTTPException, _http_error)

@@ -17,6 +17,7 @@ from kfadapter.errors import (
     DatabaseError,
     EventsForgotten,
     FilterRefused,
+    IdempotencyKeyReused,
     KFAdapterError,
     KubeflowConflict,
     KubeflowError,
@@ -29,8 +30,11 @@ from kfadapter.errors import (
     KubeflowUnavailable,
     LaunchFailed,
     NameNotFound,
+    NotRedeliverable,
     PackageError,
     PackageTooLarge,
+    QueryRefused,
+    StartConflict,
     SubscriptionChanged,
     SubscriptionNotFound,
     SubscriptionRefused,
@@ -41,6 +45,8 @@ PROBLEM_BASE = "urn:kfadapter:problem:"
 
 STATUSES: Mapping[type[BaseException], int] = {
     BadPageToken: 400,
+    QueryRefused: 400,
+    StartConflict: 409,
     NameNotFound: 400,
     ArgumentsError: 400,
     BadFilter: 400,
@@ -62,6 +68,8 @@ STATUSES: Mapping[type[BaseException], int] = {
     SubscriptionNotFound: 404,
     SubscriptionChanged: 412,
     LaunchFailed: 502,
+    IdempotencyKeyReused: 422,
+    NotRedeliverable: 409,
     DatabaseError: 503,
     KFAdapterError: 500,
     TimeoutError: 504,
@@ -70,6 +78,8 @@ STATUSES: Mapping[type[BaseException], int] = {
 
 TYPES: Mapping[type[BaseException], str] = {
     BadPageToken: "bad-page-token",
+    QueryRefused: "bad-query",
+    StartConflict: "idempotency-key-taken",
     NameNotFound: "name-not-found",
     ArgumentsError: "arguments-do-not-fit",
     BadFilter: "bad-filter",
@@ -92,6 +102,8 @@ TYPES: Mapping[type[BaseException], str] = {
     SubscriptionNotFound: "subscription-not-found",
     SubscriptionChanged: "subscription-changed",
     LaunchFailed: "launch-failed",
+    IdempotencyKeyReused: "idempotency-key-reused",
+    NotRedeliverable: "not-redeliverable",
     DatabaseError: "database-unavailable",
     TimeoutError: "timeout",
 }
@@ -122,6 +134,8 @@ def _v1_status(error: BaseException) -> int:
     """Names are part of addresses under /v1, where the Training Manager's routes blame the caller as upstream did."""
     if isinstance(error, NameNotFound):
         return 409 if error.matches else 404
+    if isinstance(error, StartConflict):
+        return 422 if error.is_other_request else 409
     return status_of(error)
 
 
@@ -176,15 +190,17 @@ def _items(error: BaseException) -> list[dict[str, object]] | None:
             {"pointer": f"/arguments/{_escaped(one.name)}", "kind": one.kind, "detail": one.message}
             for one in error.problems
         ]
-    if isinstance(error, SubscriptionRefused):
-        return [{"pointer": f"/{_escaped(error.field)}", "detail": error.reason}]
-    if isinstance(error, FilterRefused):
-        return [{"pointer": f"/filter/{_escaped(error.criterion)}", "detail": error.reason}]
+    if isinstance(error, QueryRefused):
+        return [{"pointer": f"/{error.where}", "detail": error.reason}]
     if isinstance(error, BadFilter):
         return [{"pointer": "/query/filter", "detail": error.reason}]
     if isinstance(error, PackageError) and error.path:
         pointer = "".join(f"/{_escaped(part)}" for part in error.path.split("."))
         return [{"pointer": pointer, "detail": error.reason}]
+    if isinstance(error, SubscriptionRefused):
+        return [{"pointer": f"/{_escaped(error.field)}", "detail": error.reason}]
+    if isinstance(error, FilterRefused):
+        return [{"pointer": f"/filter/{_escaped(error.criterion)}", "detail": error.reason}]
     return None
 
 

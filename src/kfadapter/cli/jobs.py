@@ -6,9 +6,10 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from kfadapter.cli.http import Adapter, open_adapter, segment
+from kfadapter.cli.http import Adapter, AdapterFailed, open_adapter, segment
 from kfadapter.cli.names import pipeline_name_of
-from kfadapter.cli.options import ArgumentOption, Json, Url, read_argument
+from kfadapter.cli.options import ArgumentOption, Json, Timeout, Url, WaitOption, read_argument
+from kfadapter.cli.runwaiting import await_run, to_stderr
 from kfadapter.cli.tables import (
     heading,
     print_json,
@@ -28,10 +29,21 @@ JobId = Annotated[str, typer.Argument(metavar="ID", help="The training job's id.
 
 
 @app.command("list")
-def list_jobs(url: Url = None, as_json: Json = False) -> None:
+def list_jobs(
+    state: Annotated[
+        list[str] | None, typer.Option(help="Only jobs whose latest run is in this state; may be given many times.")
+    ] = None,
+    pipeline: Annotated[str | None, typer.Option(help="Only jobs of this pipeline, by name or id.")] = None,
+    told: Annotated[
+        list[str] | None, typer.Option(help="Only jobs whose notification is pending, delivered, dead or cancelled.")
+    ] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
     """List the training jobs with the state of their latest run."""
+    wanted: dict[str, Any] = {"state": state, "pipeline": pipeline, "notification": told}
     with open_adapter(url) as adapter:
-        jobs, text = _every_job(adapter)
+        jobs, text = _every_job(adapter, {name: value for name, value in wanted.items() if value})
     if as_json:
         print_json(text)
         return
@@ -63,6 +75,8 @@ def start(
     version: Annotated[str, typer.Option(help="The version's name.")] = "latest",
     experiment: Annotated[str, typer.Option(help="The experiment's name.")] = "Default",
     arg: ArgumentOption = None,
+    wait: WaitOption = False,
+    timeout: Timeout = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
@@ -79,20 +93,52 @@ def start(
                 "arguments": arguments,
             },
         )
+        if wait:
+            if not as_json:
+                to_stderr(f"training job {printable(job_id)} is started: run {body['run_id']}")
+            await_run(adapter, str(body["run_id"]), timeout, as_json=as_json)
     if as_json:
         print_json(text)
     else:
         _show_started(screen(), body)
 
 
-def _every_job(adapter: Adapter) -> tuple[list[dict[str, Any]], str]:
+@app.command()
+def redeliver(
+    job_id: JobId,
+    number: Annotated[
+        int | None, typer.Argument(metavar="NUMBER", help="The notification's number; the job's latest.")
+    ] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Tell the Training Manager once more how a training job's run ended."""
+    with open_adapter(url) as adapter:
+        job = f"/v1/training-jobs/{segment(job_id)}"
+        sequence = _latest_notification(adapter, job) if number is None else number
+        body, text = adapter.fetch("POST", f"{job}/notifications/{sequence}:redeliver")
+    if as_json:
+        print_json(text)
+    else:
+        line = f"notification {sequence} of training job {printable(job_id)} ({body['run_status']}) is sent again"
+        screen().print(line, markup=False)
+
+
+def _latest_notification(adapter: Adapter, job: str) -> int:
+    body, _ = adapter.fetch("GET", f"{job}/notifications")
+    if not body["notifications"]:
+        raise AdapterFailed("the training job has no notification yet")
+    return int(body["notifications"][-1]["sequence"])
+
+
+def _every_job(adapter: Adapter, wanted: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
     """All training jobs; the text is the adapter's own when one page held them, and its shape otherwise."""
-    body, text = adapter.fetch("GET", "/v1/training-jobs")
+    body, text = adapter.fetch("GET", "/v1/training-jobs", params=wanted)
     jobs = list(body["training_jobs"])
     if not body.get("next_page_token"):
         return jobs, text
     while token := body.get("next_page_token"):
-        body, _ = adapter.fetch("GET", "/v1/training-jobs", params={"page_token": token})
+        body, _ = adapter.fetch("GET", "/v1/training-jobs", params={**wanted, "page_token": token})
         jobs += body["training_jobs"]
     return jobs, json.dumps({**body, "training_jobs": jobs})
 

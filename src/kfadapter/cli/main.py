@@ -21,9 +21,10 @@ EXIT_USAGE = 2
 GROUPS: Mapping[str, str] = {
     "pipelines": "kfadapter.cli.pipelines",
     "runs": "kfadapter.cli.runs",
+    "recurring": "kfadapter.cli.recurring",
     "jobs": "kfadapter.cli.jobs",
-    "subscriptions": "kfadapter.cli.subscriptions",
     "experiments": "kfadapter.cli.experiments",
+    "subscriptions": "kfadapter.cli.subscriptions",
 }
 """The groups of commands that talk to a running adapter, and the modules whose `app` they are."""
 
@@ -82,6 +83,14 @@ def server(url: Url = None, as_json: Json = False) -> None:
     from kfadapter.cli.server import show_server
 
     show_server(url=url, as_json=as_json)
+
+
+@app.command()
+def migrate(data_dir: DataDir = None) -> None:
+    """Bring the database to the version this program needs, and say which it had and has."""
+    from kfadapter.cli.migrate import run_migration
+
+    run_migration(data_dir=data_dir)
 
 
 @app.command()

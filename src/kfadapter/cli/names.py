@@ -1,11 +1,11 @@
 """From what a person types, a name or an id, to the id."""
 
-from typing import Any
 from uuid import UUID
 
 from kfadapter.cli.http import Adapter, AdapterFailed, segment
 
 SHORTEST_PREFIX = 6
+MOST_MATCHES = 10
 LATEST = "latest"
 
 
@@ -76,17 +76,17 @@ def run_id_of(adapter: Adapter, wanted: str) -> str:
     """
     if is_id(wanted):
         return wanted
-    runs, _ = adapter.fetch("GET", "/runs")
-    matches = _matches(list(runs.values()), wanted)
+    matches = _runs(adapter, name=wanted)
+    if not matches and len(wanted) >= SHORTEST_PREFIX:
+        matches = _runs(adapter, id_prefix=wanted)
     if len(matches) == 1:
         return matches[0]
     if matches:
-        raise AdapterFailed(f"{len(matches)} runs are meant by {wanted}; name one by its id: {', '.join(matches)}")
+        several = f"{len(matches)} runs or more" if len(matches) == MOST_MATCHES else f"{len(matches)} runs"
+        raise AdapterFailed(f"{several} are meant by {wanted}; name one by its id: {', '.join(matches)}")
     raise AdapterFailed(f"No run is found with name or id {wanted}")
 
 
-def _matches(runs: list[dict[str, Any]], wanted: str) -> list[str]:
-    named = [str(run["run_id"]) for run in runs if run.get("run_name") == wanted]
-    if named or len(wanted) < SHORTEST_PREFIX:
-        return named
-    return [str(run["run_id"]) for run in runs if str(run["run_id"]).startswith(wanted.lower())]
+def _runs(adapter: Adapter, **criteria: str) -> list[str]:
+    found, _ = adapter.fetch("GET", "/v1/runs", params={**criteria, "page_size": MOST_MATCHES})
+    return [str(run["run_id"]) for run in found["runs"]]

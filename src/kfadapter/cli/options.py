@@ -18,6 +18,10 @@ ArgumentOption = Annotated[
 ]
 
 
+WaitOption = Annotated[bool, typer.Option("--wait", help="Wait for the end; the exit code tells it.")]
+Timeout = Annotated[float | None, typer.Option(min=0, help="Wait at most so many seconds; the run goes on.")]
+
+
 def read_argument(text: str) -> tuple[str, str]:
     """Name and value of an `--arg`.
 

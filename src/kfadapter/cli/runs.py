@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -10,12 +9,15 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from kfadapter.cli.following import LogLine, RunFollower, has_ended, read_log, started_at, tasks_with_logs
+from kfadapter.cli import runactions, runresults
+from kfadapter.cli.following import LogLine, has_ended, read_log, started_at, tasks_with_logs
 from kfadapter.cli.http import Adapter, AdapterFailed, open_adapter
+from kfadapter.cli.logstream import follow_log
 from kfadapter.cli.names import run_id_of
 from kfadapter.cli.options import Json, Url
 from kfadapter.cli.tables import (
     heading,
+    one_line,
     print_json,
     printable,
     run_id_text,
@@ -25,11 +27,14 @@ from kfadapter.cli.tables import (
     state_text,
     value_text,
 )
-from kfadapter.cli.times import duration, moment, parse_time, seconds_between
+from kfadapter.cli.times import duration, moment, seconds_between
 
-FOLLOW_SECONDS = 0.5
+PAGE_SIZE = 200
 
-app = typer.Typer(help="Runs: list them, see their tasks, read their logs, stop them.", no_args_is_help=True)
+app = typer.Typer(help="Runs: start them, follow them, compare them, fetch what they made.", no_args_is_help=True)
+
+runactions.register(app)
+runresults.register(app)
 
 Wanted = Annotated[str, typer.Argument(metavar="RUN", help="The run's name, its id, or the beginning of its id.")]
 
@@ -51,27 +56,75 @@ class _LinePrinter:
 
 
 @app.command("list")
-def list_runs(url: Url = None, as_json: Json = False) -> None:
-    """List all runs, oldest first."""
+def list_runs(
+    pipeline: Annotated[str | None, typer.Option(help="Only those of this pipeline, by name or id.")] = None,
+    version: Annotated[str | None, typer.Option(help="Only those of this version, by name or id.")] = None,
+    experiment: Annotated[str | None, typer.Option(help="Only those in this experiment, by name or id.")] = None,
+    job: Annotated[str | None, typer.Option(help="Only those of this training job.")] = None,
+    state: Annotated[list[str] | None, typer.Option(help="Only those in this state; may be given many times.")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(metavar="KEY[=VALUE]", help="Only those with this label; many times: all.")
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="Only those with this in name, description or id.")] = None,
+    sort: Annotated[str, typer.Option(help="created_at, finished_at, name or state; and then asc or desc.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """List runs, newest first."""
+    query = {
+        "pipeline": pipeline,
+        "version": version,
+        "experiment": experiment,
+        "job": job,
+        "state": state,
+        "label": label,
+        "text": text,
+        "sort_by": sort,
+    }
     with open_adapter(url) as adapter:
-        body, text = adapter.fetch("GET", "/runs")
+        body = _listed(adapter, {name: value for name, value in query.items() if value}, limit)
     if as_json:
-        print_json(text)
+        print_json(json.dumps(body))
         return
+    _show_list(body)
+
+
+def _listed(adapter: Adapter, query: dict[str, Any], limit: int) -> dict[str, Any]:
+    """So many runs, of as many pages as that takes."""
+    runs: list[dict[str, Any]] = []
+    token = ""
+    while True:
+        page = {"page_size": min(limit - len(runs), PAGE_SIZE), "page_token": token}
+        body, _ = adapter.fetch("GET", "/v1/runs", params={**query, **page})
+        runs += body["runs"]
+        token = body["next_page_token"]
+        if not token or len(runs) >= limit:
+            return {**body, "runs": runs}
+
+
+def _show_list(body: dict[str, Any]) -> None:
     now, console = datetime.now(UTC), screen()
     rows = [
         (
-            one["run_name"],
-            state_text(one["run_status"]),
-            one["pipeline_name"] or "",
+            one["name"],
+            state_text(one["state"]),
+            one["pipeline_name"] or one["pipeline_id"] or "",
+            one["pipeline_version_name"] or "",
             moment(one["created_at"]),
             duration(seconds_between(one["created_at"], one["finished_at"], now)),
             run_id_text(console, one["run_id"]),
         )
-        for one in sorted(body.values(), key=_created)
+        for one in body["runs"]
     ]
-    nothing = "There are no runs yet. Start one with 'kfadapter jobs start ID --pipeline NAME'."
-    show_table(console, ("NAME", "STATE", "PIPELINE", "CREATED (UTC)", "TOOK", "ID"), rows, nothing=nothing)
+    nothing = "There are no such runs. Start one with 'kfadapter runs start PIPELINE'."
+    columns = ("NAME", "STATE", "PIPELINE", "VERSION", "CREATED (UTC)", "TOOK", "ID")
+    show_table(console, columns, rows, nothing=nothing)
+    index = body["index"]
+    if not index["complete"]:
+        since = moment(index["indexed_back_to"])
+        until = f"older runs than {since} may be missing" if since else "no run is listed yet"
+        screen(to_stderr=True).print(f"The list is still being filled: {until}.", markup=False)
 
 
 @app.command()
@@ -101,21 +154,10 @@ def logs(
         _check_task(body, task)
         show_line = _LinePrinter(as_json=as_json, is_named=task is None)
         if follow:
-            _follow(RunFollower(adapter, run_id, task=task, tail=tail), show_line)
+            for line in follow_log(adapter, run_id, task=task, tail=tail):
+                show_line(line)
         else:
             _read(adapter, body, task, tail, show_line)
-
-
-@app.command()
-def stop(run: Wanted, url: Url = None, as_json: Json = False) -> None:
-    """Stop a run. The Training Manager is told of its end."""
-    with open_adapter(url) as adapter:
-        run_id = run_id_of(adapter, run)
-        body, text = adapter.fetch("POST", f"/v1/runs/{run_id}:terminate")
-    if as_json:
-        print_json(text)
-    else:
-        screen().print(f"{run_id} is told to stop; it is {printable(str(body['state']))} now", markup=False)
 
 
 def show_run(console: Console, body: dict[str, Any]) -> None:
@@ -129,6 +171,10 @@ def show_run(console: Console, body: dict[str, Any]) -> None:
             ("state", state_text(body["state"])),
             ("error", body.get("error") or ""),
             ("training job", body.get("training_job_id") or ""),
+            ("pipeline", _pipeline_text(body)),
+            ("experiment", body.get("experiment_name") or ""),
+            ("labels", ", ".join(f"{key}={value}" for key, value in (body.get("labels") or {}).items())),
+            ("made from", _origin_text(body)),
             ("created", moment(body["created_at"])),
             ("took", duration(seconds_between(body["created_at"], body.get("finished_at"), now))),
         ],
@@ -136,11 +182,18 @@ def show_run(console: Console, body: dict[str, Any]) -> None:
     if arguments := body.get("effective_arguments") or body["arguments"]:
         heading(console, "Arguments")
         show_facts(console, [(name, value_text(value)) for name, value in arguments.items()])
+    if metrics := body.get("metrics"):
+        heading(console, "Metrics")
+        show_facts(console, [(name, value_text(value)) for name, value in metrics.items()])
     heading(console, "Tasks")
     show_tasks(console, body["tasks"], now)
     _show_failures(console, body["tasks"])
-    for reason in body.get("unavailable") or []:
-        console.print(Text(f"not available: {printable(reason)}", style="yellow"))
+    _show_failure(console, body.get("failure") or {})
+    for one in body.get("waiting") or []:
+        reasons = "; ".join(f"{why['reason']} {why['message']}".strip() for why in one["pod"]["reasons"])
+        console.print(Text(f"{printable(one['task'])} waits: {one_line(reasons) or 'its pod has not begun'}"))
+    for gap in body.get("unavailable") or []:
+        console.print(Text(f"not available: {printable(gap['what'])}: {printable(gap['reason'])}", style="yellow"))
 
 
 def show_tasks(console: Console, tasks: list[dict[str, Any]], now: datetime) -> None:
@@ -185,8 +238,26 @@ def _show_failures(console: Console, tasks: list[dict[str, Any]]) -> None:
             console.print(Text(printable(task["error"]).rstrip(), style="red"), soft_wrap=True)
 
 
-def _created(run: dict[str, Any]) -> tuple[datetime, str]:
-    return parse_time(run["created_at"]) or datetime.max.replace(tzinfo=UTC), str(run["run_name"])
+def _show_failure(console: Console, failure: dict[str, Any]) -> None:
+    """The last lines of the task that failed, and what became of its pod."""
+    pod = failure.get("pod") or {}
+    for why in [*(pod.get("reasons") or []), *(pod.get("events") or [])]:
+        console.print(Text(f"pod: {one_line(why['reason'])}: {one_line(why['message'] or '')}", style="red"))
+    if lines := failure.get("log_tail"):
+        heading(console, f"The last lines of {failure['task']}")
+        for line in lines:
+            console.print(Text(printable(line)), soft_wrap=True)
+
+
+def _pipeline_text(body: dict[str, Any]) -> str:
+    name = body.get("pipeline_name") or body.get("pipeline_id") or ""
+    version = body.get("pipeline_version_name") or body.get("pipeline_version_id") or ""
+    return f"{name}, version {version}" if name and version else name
+
+
+def _origin_text(body: dict[str, Any]) -> str:
+    origin = body.get("made_from")
+    return f"{origin['run_id']} ({origin['verb']})" if origin else ""
 
 
 def _check_task(body: dict[str, Any], wanted: str | None) -> None:
@@ -201,20 +272,9 @@ def _read(
 ) -> None:
     tasks = tasks_with_logs(body, wanted)
     if not tasks:
-        reasons = "; ".join(body.get("unavailable") or [])
+        reasons = "; ".join(gap["reason"] for gap in body.get("unavailable") or [])
         raise AdapterFailed(f"There is no log yet{': ' + reasons if reasons else ''}")
     for task in tasks:
         content = read_log(adapter, body["run_id"], task["task_id"], tail) or b""
         for text in content.decode(errors="replace").removesuffix("\n").split("\n") if content else []:
             show_line(LogLine(task_id=task["task_id"], task=task["name"], text=text))
-
-
-def _follow(follower: RunFollower, show_line: _LinePrinter) -> None:
-    is_over = False
-    while not is_over:
-        run, lines = follower.look()
-        for line in lines:
-            show_line(line)
-        is_over = has_ended(run)
-        if not is_over:
-            time.sleep(FOLLOW_SECONDS)

@@ -40,11 +40,11 @@ UNKNOWN = ("·", "default")
 Cell = str | Text
 
 
-def screen() -> Console:
-    """Standard output. Nothing is wrapped or cut when it is no terminal."""
-    if sys.stdout.isatty():
-        return Console(highlight=False)
-    return Console(highlight=False, width=PIPE_WIDTH, no_color=True)
+def screen(*, to_stderr: bool = False) -> Console:
+    """Standard output, or standard error. Nothing is wrapped or cut when it is no terminal."""
+    if (sys.stderr if to_stderr else sys.stdout).isatty():
+        return Console(highlight=False, stderr=to_stderr)
+    return Console(highlight=False, width=PIPE_WIDTH, no_color=True, stderr=to_stderr)
 
 
 def show_table(console: Console, columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, nothing: str) -> None:

@@ -21,6 +21,7 @@ from kfadapter.client.kfpverbs import (
     V2beta1PipelineVersion,
 )
 from kfadapter.client.pipelines import AsyncPipelines
+from kfadapter.client.recurringruns import AsyncRecurringRuns
 from kfadapter.client.results import Run, Server, StartedRun
 from kfadapter.client.runs import AsyncRuns
 from kfadapter.client.server import server_call
@@ -58,7 +59,8 @@ class AsyncClient:
         verify_ssl: False: certificates are not checked.
 
     Attributes:
-        pipelines, versions, experiments, runs, events, subscriptions: One for each of the adapter's resources.
+        pipelines, versions, experiments, runs, recurring_runs, events, subscriptions: One for each of the adapter's
+            resources.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class AsyncClient:
         self.runs = AsyncRuns(self._send)
         self.events = AsyncEvents(self._send)
         self.subscriptions = AsyncSubscriptions(self._send)
+        self.recurring_runs = AsyncRecurringRuns(self._send)
 
     async def __aenter__(self) -> Self:
         return self

@@ -34,6 +34,7 @@ class Call(Generic[T_co]):
         file: A file name and its content, sent as a form.
         content: A body as it is.
         accept: What is wanted.
+        headers: Further ones.
         read: Turns the answer into the result.
     """
 
@@ -45,18 +46,19 @@ class Call(Generic[T_co]):
     file: tuple[str, bytes] | None = None
     content: bytes | None = None
     accept: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_read(self) -> bool:
         return self.method == "GET"
 
     def query(self) -> dict[str, str | list[str]]:
-        """The query as texts."""
-        return {name: _text(value) for name, value in self.params.items() if value is not None and value != ""}
+        """The query as texts; a list of texts is given several times."""
+        return {name: _text(value) for name, value in self.params.items() if value is not None and value not in ("", (), [])}
 
 
 def _text(value: object) -> str | list[str]:
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, list | tuple):
         return [str(one) for one in value]
     return str(value).lower() if isinstance(value, bool) else str(value)
 

@@ -22,6 +22,7 @@ from kfadapter.client.kfpverbs import (
     V2beta1PipelineVersion,
 )
 from kfadapter.client.pipelines import Pipelines
+from kfadapter.client.recurringruns import RecurringRuns
 from kfadapter.client.results import Run, Server, StartedRun
 from kfadapter.client.runs import Runs
 from kfadapter.client.server import server_call
@@ -70,7 +71,8 @@ class Client:
         verify_ssl: False: certificates are not checked.
 
     Attributes:
-        pipelines, versions, experiments, runs, events, subscriptions: One for each of the adapter's resources.
+        pipelines, versions, experiments, runs, recurring_runs, events, subscriptions: One for each of the adapter's
+            resources.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class Client:
         self.runs = Runs(self._send)
         self.events = Events(self._send)
         self.subscriptions = Subscriptions(self._send)
+        self.recurring_runs = RecurringRuns(self._send)
 
     def __enter__(self) -> Self:
         return self

@@ -113,7 +113,7 @@ def client_options(
 
 
 def _parts(call: Call[Any]) -> dict[str, Any]:
-    parts: dict[str, Any] = {"params": call.query(), "headers": {"Accept": call.accept}}
+    parts: dict[str, Any] = {"params": call.query(), "headers": {"Accept": call.accept, **call.headers}}
     if call.document is not None:
         parts["json"] = call.document
     if call.file is not None:

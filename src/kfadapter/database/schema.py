@@ -4,6 +4,7 @@ A current database is recognised with one plain query, so that a start does not 
 tables at once; a test proves that they equal the sum of the migrations. Only an older one is migrated.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, select, text
@@ -16,6 +17,37 @@ from kfadapter.errors import DatabaseError
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number, the same in all replicas: who holds it is changing the tables.
 MIGRATION_LOCK = 5_001_650_423
+
+
+@dataclass(frozen=True, kw_only=True)
+class Migrated:
+    """What a migration has done.
+
+    Attributes:
+        name: Where the database is, without a password.
+        before: The version it had; None: it was empty.
+        after: The version it has.
+    """
+
+    name: str
+    before: str | None
+    after: str
+
+
+def migrated(url: str) -> Migrated:
+    """Create or migrate the tables of the database at this URL.
+
+    Raises:
+        DatabaseError: A newer version wrote it, or it cannot be used.
+    """
+    database = Database(url)
+    database.open()
+    try:
+        before = current_version(database)
+        bring_up_to_date(database)
+    finally:
+        database.close()
+    return Migrated(name=database.name, before=before, after=SCHEMA_VERSION)
 
 
 def bring_up_to_date(database: Database) -> None:

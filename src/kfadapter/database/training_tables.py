@@ -52,8 +52,11 @@ training_runs = Table(
     Column("stop_accepted_at", Moment),
     Column("claimed_by", Text),
     Column("claimed_until", Moment),
+    Column("idempotency_key", Text),
+    Column("request_digest", Text),
     UniqueConstraint("job_id", "attempt"),
     Index("ix_training_runs_state", "state"),
+    Index("ix_training_runs_pipeline_version_id", "pipeline_version_id"),
 )
 
 training_events = Table(

@@ -14,6 +14,7 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 from sqlalchemy import Connection, text
 
 from kfadapter.database.connections import Database
+from kfadapter.database.group_commit import GroupCommit
 from kfadapter.database.schema import bring_up_to_date
 from kfadapter.errors import DatabaseError
 
@@ -34,8 +35,9 @@ class Transactions:
         self._database = database
         self._listeners: list[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = []
         database.on_commit = self._wake
-        writers = 1 if database.is_sqlite else POSTGRESQL_WRITERS
-        self._writers = ThreadPoolExecutor(writers, thread_name_prefix="database-writer")
+        # SQLite has one writer, whose commits are shared; PostgreSQL shares those of several by itself.
+        self._group = GroupCommit(database) if database.is_sqlite else None
+        self._writers = ThreadPoolExecutor(POSTGRESQL_WRITERS, thread_name_prefix="database-writer")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="database-reader")
         self._is_open = True
 
@@ -58,6 +60,8 @@ class Transactions:
     def close(self) -> None:
         """Finish what was begun and close the database. Blocks for that long; may be called twice."""
         self._is_open = False
+        if self._group is not None:
+            self._group.close()
         self._writers.shutdown()
         self._readers.shutdown()
         self._database.close()
@@ -91,20 +95,12 @@ class Transactions:
     async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """A transaction whose outcome outlives a loss of power: intentions, stops, ends, deliveries."""
 
-        def transaction() -> T:
-            with self._database.write() as connection:
-                return work(connection, *args, **kwargs)
-
-        return await self._in_thread(self._writers, transaction)
+        return await self._written(lambda connection: work(connection, *args, **kwargs), is_synced=True)
 
     async def note(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """A transaction that does not wait for the disk: after a loss of power the same would be found out again."""
 
-        def transaction() -> T:
-            with self._database.write(is_synced=False) as connection:
-                return work(connection, *args, **kwargs)
-
-        return await self._in_thread(self._writers, transaction)
+        return await self._written(lambda connection: work(connection, *args, **kwargs), is_synced=False)
 
     async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """One consistent look that does not wait for writers."""
@@ -113,7 +109,8 @@ class Transactions:
             with self._database.read() as connection:
                 return work(connection, *args, **kwargs)
 
-        return await self._in_thread(self._readers, look)
+        self._check_open()
+        return await asyncio.get_running_loop().run_in_executor(self._readers, look)
 
     def _wake(self, topics: frozenset[str]) -> None:
         for topic, loop, event in self._listeners:
@@ -121,8 +118,19 @@ class Transactions:
                 with contextlib.suppress(RuntimeError):  # that loop is closed: nobody waits any more
                     loop.call_soon_threadsafe(event.set)
 
-    async def _in_thread(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+    async def _written(self, work: Callable[[Connection], T], *, is_synced: bool) -> T:
+        self._check_open()
+        if self._group is not None:
+            future = self._group.submit(work, is_synced=is_synced)
+        else:
+            future = self._writers.submit(self._transaction, work, is_synced)
+        # Shielded: a cancelled caller must not take back a write that is waiting for its turn.
+        return await asyncio.shield(asyncio.wrap_future(future))
+
+    def _transaction(self, work: Callable[[Connection], T], is_synced: bool) -> T:
+        with self._database.write(is_synced=is_synced) as connection:
+            return work(connection)
+
+    def _check_open(self) -> None:
         if not self._is_open:
             raise DatabaseError("the database is closed")
-        # Shielded: a cancelled caller must not take back a write that is waiting for its turn.
-        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(threads, work))

@@ -9,6 +9,7 @@ from kfadapter.kubeflow.connection import Connection
 from kfadapter.kubeflow.experiments import Experiments
 from kfadapter.kubeflow.pipelines import Pipelines
 from kfadapter.kubeflow.pods import Pods
+from kfadapter.kubeflow.recurringruns import RecurringRuns
 from kfadapter.kubeflow.runs import Runs
 from kfadapter.kubeflow.server import Server, ServerInfo
 from kfadapter.kubeflow.tasks import Tasks
@@ -43,6 +44,7 @@ class Kubeflow:
         self.pipelines = Pipelines(self._connection, self._server, self.versions, namespace=namespace)
         self.experiments = Experiments(self._connection, namespace=namespace)
         self.runs = Runs(self._connection, namespace=namespace)
+        self.recurring_runs = RecurringRuns(self._connection, namespace=namespace)
         self.tasks = Tasks(self._connection, self._server)
         self.pods = Pods(self._connection, namespace=namespace)
         self.artifacts = Artifacts(self._connection, namespace=namespace)

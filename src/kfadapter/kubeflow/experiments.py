@@ -1,6 +1,7 @@
 """Experiments."""
 
 import builtins
+from collections.abc import Iterable
 
 from kfadapter.errors import KubeflowMalformed, NameNotFound
 from kfadapter.kubeflow.calls import resource_path
@@ -39,6 +40,10 @@ class Experiments:
     async def list_all(self, *, sort_by: str = "", filter: Filter | None = None) -> builtins.list[Experiment]:
         """All of them, oldest first unless `sort_by` says otherwise."""
         return await self._lists.all(PATH, sort_by=sort_by, filter=filter)
+
+    async def by_ids(self, ids: Iterable[str]) -> dict[str, Experiment]:
+        """Those with these ids, by id; unknown ids are missing."""
+        return await self._lists.by_ids(PATH, ids)
 
     async def get(self, experiment_id: str) -> Experiment:
         """The experiment with this id.

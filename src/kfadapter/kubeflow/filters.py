@@ -37,8 +37,12 @@ class Filter:
     @classmethod
     def at_least(cls, key: str, moment: datetime) -> Self:
         """The time in the field is this moment or later; KFP keeps and compares whole seconds."""
-        text = moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
-        return cls(predicates=({"operation": "GREATER_THAN_EQUALS", "key": key, "timestamp_value": text},))
+        return cls(predicates=({"operation": "GREATER_THAN_EQUALS", "key": key, "timestamp_value": _second(moment)},))
+
+    @classmethod
+    def at_most(cls, key: str, moment: datetime) -> Self:
+        """The time in the field is in this second or before it."""
+        return cls(predicates=({"operation": "LESS_THAN_EQUALS", "key": key, "timestamp_value": _second(moment)},))
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -69,3 +73,7 @@ class Filter:
         """
         text = json.dumps({"predicates": self.predicates}, separators=(",", ":"))
         return text.replace("%", "\\u0025").replace("+", "\\u002b")
+
+
+def _second(moment: datetime) -> str:
+    return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"

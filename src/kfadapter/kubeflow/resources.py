@@ -12,6 +12,8 @@ from kfadapter.errors import KubeflowMalformed
 
 # KFP writes 1970-01-01 (2.x) or year 1 for "not yet".
 EARLIEST_YEAR = 1971
+# CANCELING is none: something follows it.
+END_STATES = frozenset({"SUCCEEDED", "SKIPPED", "FAILED", "CANCELED"})
 
 T = TypeVar("T")
 
@@ -185,6 +187,20 @@ class Run:
     error_message: str
     task_details: tuple[TaskDetail, ...]
     raw: Mapping[str, Any]
+
+    @property
+    def is_archived(self) -> bool:
+        return self.storage_state == "ARCHIVED"
+
+    @property
+    def recurring_run_id(self) -> str | None:
+        """The recurring run that started it; None: nobody's."""
+        return text(self.raw, "recurring_run_id") or None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its state is one that nothing follows, unless it is retried."""
+        return self.state in END_STATES
 
     @classmethod
     def from_json(cls, raw: object) -> Self:

@@ -1,7 +1,7 @@
 """Runs."""
 
 import builtins
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -137,14 +137,21 @@ class Runs:
         """Those with these ids, by id; unknown ids are missing."""
         return await self._lists.by_ids(PATH, ids)
 
-    async def finished_since(self, moment: datetime) -> builtins.list[Run]:
-        """The runs that ended at this moment or later, in the order of their ends.
+    async def finished_since(
+        self, moment: datetime, *, enough: Callable[[Sequence[Run]], bool] = lambda runs: False
+    ) -> builtins.list[Run]:
+        """The runs that ended at this moment or later, those that ended last first.
 
-        KFP keeps whole seconds, so ask from the second of the last look. A run that ends while the pages are read is
-        appended to this order, never inserted before what has been read.
+        KFP keeps whole seconds, so ask from the second of the last look. Its pages continue after the last row's time
+        and id: a run that ends while they are read is seen by the next look, and none is passed over.
+
+        Args:
+            enough: Told the runs of each page; True: those that ended before are not asked for.
         """
         filter = Filter.at_least("finished_at", max(moment, FIRST_END))
-        runs = await self._lists.all(PATH, sort_by="finished_at", filter=filter)
+        runs = await self._lists.all(
+            PATH, sort_by="finished_at desc", filter=filter, enough=lambda runs: enough(runs[-PAGE_SIZE:])
+        )
         return [run for run in runs if run.finished_at is not None]
 
     async def terminate(self, run_id: str) -> None:

@@ -4,8 +4,10 @@ KFP 2.x tells states and times in `run_details` and never fills inputs and outpu
 task API of KFP 3.0, tells values, artifacts and attempts at `runs/{id}/tasks`.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Self
 
@@ -26,6 +28,9 @@ KINDS: Mapping[str, str] = {
 }
 DRIVER_SUFFIX = "-driver"
 NO_VALUES = "inputs, outputs and attempts of tasks: this Kubeflow's API does not tell them"
+# What Argo's workflows hold besides tasks: the container of each, and the DAG that the pipeline's root is.
+INNER_NODES = frozenset({"executor", "root"})
+WORKFLOW_NAME = re.compile(r".+-[a-z0-9]{5}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,15 +164,62 @@ class Tasks:
         if (await self._server.info()).has_native_tasks:
             path = resource_path("/runs/{}/tasks", "Run", run.run_id)
             document = await self._connection.get(path)
-            return RunTasks(tasks=tuple(Task.from_native(mapping(one)) for one in _list(document.get("tasks"))))
+            native = [Task.from_native(mapping(one)) for one in _list(document.get("tasks"))]
+            return RunTasks(tasks=tuple(sorted(native, key=_begin)))
         tasks = tuple(Task.from_detail(detail) for detail in without_drivers(run.task_details))
         return RunTasks(tasks=tasks, unavailable=(NO_VALUES,))
 
 
+def _begin(task: Task) -> tuple[bool, str]:
+    """To sort by: in the order they began, those that have not last and in the server's order."""
+    return (task.started_at is None, "" if task.started_at is None else task.started_at.isoformat())
+
+
 def without_drivers(details: Sequence[TaskDetail]) -> list[TaskDetail]:
-    """The tasks a person knows, in the order they began: KFP 2.x lists the pods that only prepare others as well."""
-    own = [detail for detail in details if not detail.display_name.endswith(DRIVER_SUFFIX)]
+    """The tasks a person knows, in the order they began.
+
+    KFP 2.x lists every node of Argo's workflow: the pods that only prepare others (`train-driver`), the containers
+    inside of tasks (`executor`), the root's DAG (`root`), and the workflow itself, whose name ends in five letters.
+    """
+    by_pod = {pod: detail.task_id for detail in details if (pod := text(detail.raw, "pod_name"))}
+    workflow = _workflow(details)
+    hidden = {detail.task_id for detail in details if detail is workflow or _is_inner(detail)}
+    parents = {detail.task_id: detail.parent_task_id for detail in details if detail.parent_task_id}
+    for detail in details:
+        for child in _list(detail.raw.get("child_tasks")):
+            child_id = text(mapping(child), "task_id") or by_pod.get(text(mapping(child), "pod_name"), "")
+            if child_id and child_id != detail.task_id and detail.task_id in by_pod.values():
+                parents.setdefault(child_id, detail.task_id)
+    own = [
+        replace(detail, parent_task_id=_shown_parent(detail.task_id, parents, hidden))
+        for detail in details
+        if detail.task_id not in hidden
+    ]
     return sorted(own, key=lambda detail: (detail.created_at is None, detail.created_at, detail.task_id))
+
+
+def _is_inner(detail: TaskDetail) -> bool:
+    return detail.display_name.endswith(DRIVER_SUFFIX) or detail.display_name in INNER_NODES
+
+
+def _workflow(details: Sequence[TaskDetail]) -> TaskDetail | None:
+    """The workflow's own node: the first made, named so, among other nodes of Argo's or alone."""
+    named = [one for one in details if WORKFLOW_NAME.fullmatch(one.display_name) and one.created_at is not None]
+    first = min(named, key=lambda one: (one.created_at, one.task_id), default=None)
+    if first is None or not (len(details) == 1 or any(_is_inner(one) for one in details)):
+        return None
+    begins = [one.created_at for one in details if one.created_at is not None]
+    return first if first.created_at == min(begins) else None
+
+
+def _shown_parent(task_id: str, parents: Mapping[str, str], hidden: AbstractSet[str]) -> str:
+    """The nearest task around one that is shown; "" at the top."""
+    seen = {task_id}
+    parent = parents.get(task_id, "")
+    while parent in hidden and parent not in seen:
+        seen.add(parent)
+        parent = parents.get(parent, "")
+    return "" if parent in hidden or parent in seen else parent
 
 
 def _values(fields: Mapping[str, Any]) -> Values:

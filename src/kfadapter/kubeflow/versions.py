@@ -6,7 +6,7 @@ people number them: the one named like its pipeline, then numbers, then other na
 
 import builtins
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -83,6 +83,14 @@ class Versions:
         """The ids of all versions, in no particular order."""
         versions = await self._lists.all(_collection(pipeline_id), deadline=deadline)
         return [version.pipeline_version_id for version in versions]
+
+    async def by_ids(self, pipeline_id: str, ids: Iterable[str]) -> dict[str, PipelineVersion]:
+        """Those of a pipeline's versions with these ids, by id; unknown ids are missing.
+
+        Raises:
+            KubeflowNotFound: There is no such pipeline.
+        """
+        return await self._lists.by_ids(_collection(pipeline_id), ids)
 
     async def latest(self, pipeline_id: str) -> PipelineVersion:
         """The newest version, of several in its second the one numbered last. Usually one call.

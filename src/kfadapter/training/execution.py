@@ -8,6 +8,7 @@ from kfadapter.kubeflow.client import Kubeflow
 from kfadapter.pipelines.arguments import FittedArguments, fit_arguments
 from kfadapter.pipelines.spec import read_spec
 from kfadapter.training.launch import Launched, Launcher, LaunchRequest
+from kfadapter.training.records import ExecutionKey
 from kfadapter.training.resolution import Resolved, Resolver
 
 # What an alias is made of: these arguments count as used once it is.
@@ -24,6 +25,7 @@ class ExecutionRequest:
         pipeline_version: The version's name; "" and "latest" mean the newest.
         experiment_name: The experiment's name.
         arguments: Names and values; the Training Manager sends every value as text.
+        key: The caller's name for this request; repeated, it leads to the same run.
     """
 
     job_id: str
@@ -31,26 +33,12 @@ class ExecutionRequest:
     pipeline_version: str
     experiment_name: str
     arguments: Mapping[str, object]
+    key: ExecutionKey | None = None
 
     @property
     def names(self) -> tuple[str, str, str]:
         """Pipeline, version and experiment, as the resolver takes them."""
         return (self.pipeline_name, self.pipeline_version, self.experiment_name)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Execution:
-    """A training job that is on its way.
-
-    Attributes:
-        resolved: What the names led to.
-        fitted: The arguments as the run got them.
-        launched: The run.
-    """
-
-    resolved: Resolved
-    fitted: FittedArguments
-    launched: Launched
 
 
 class Executor:
@@ -61,15 +49,18 @@ class Executor:
         self._resolver = resolver
         self._launcher = launcher
 
-    async def execute(self, request: ExecutionRequest) -> Execution:
-        """Resolve the names, fit the arguments, start one run.
+    async def execute(self, request: ExecutionRequest) -> Launched:
+        """Resolve the names, fit the arguments, start one run; or find the run that the request's key stands for.
 
         Raises:
+            IdempotencyKeyReused: The key came with another request before.
             NameNotFound: Pipeline, version or experiment does not exist.
             ArgumentsError: Arguments do not fit; Kubeflow has not been asked to start anything.
             KubeflowError: Kubeflow refused, or is away.
             LaunchFailed: The outcome could not be learnt, or there is no run.
         """
+        if request.key is not None and (run := await self._launcher.known(request.job_id, request.key)) is not None:
+            return Launched(run=run, is_joined=True)
         try:
             return await self._execute(request)
         except (KubeflowNotFound, KubeflowInvalid, NameNotFound):
@@ -78,11 +69,10 @@ class Executor:
                 raise
         return await self._execute(request)
 
-    async def _execute(self, request: ExecutionRequest) -> Execution:
+    async def _execute(self, request: ExecutionRequest) -> Launched:
         resolved = await self._resolver.resolve(*request.names)
         fitted = await self._fitted(request, resolved)
-        launched = await self._launcher.launch(launch_request(request, resolved, fitted))
-        return Execution(resolved=resolved, fitted=fitted, launched=launched)
+        return await self._launcher.launch(launch_request(request, resolved, fitted))
 
     async def _fitted(self, request: ExecutionRequest, resolved: Resolved) -> FittedArguments:
         version = resolved.version
@@ -123,4 +113,5 @@ def launch_request(request: ExecutionRequest, resolved: Resolved, fitted: Fitted
         parameters=fitted.passed,
         effective_arguments=fitted.effective,
         ignored_arguments=fitted.ignored,
+        key=request.key,
     )

@@ -14,10 +14,19 @@ from kfadapter.clock import Clock
 from kfadapter.errors import BadPageToken, KubeflowConflict, KubeflowError
 from kfadapter.kubeflow.resources import Run
 from kfadapter.training.ledger import Ledger
-from kfadapter.training.ledger_reads import JobHead, JobRecord, RunRecord
-from kfadapter.training.records import DeliveryAttempt, Notification, TrainingRun, rfc3339
+from kfadapter.training.ledger_reads import JobFilter, JobHead, JobRecord, RunRecord
+from kfadapter.training.records import DeliveryAttempt, Notification, RunEvent, TrainingRun, rfc3339
+from kfadapter.training.states import RunState
 
 PAGE_SIZE = 50
+# Events of a run's history that are changes of its state; `ended` says which by itself.
+STATE_EVENTS = {
+    "intended": RunState.INTENDED,
+    "accepted": RunState.ACTIVE,
+    "uncertain": RunState.UNCERTAIN,
+    "refused": RunState.REFUSED,
+    "not_started": RunState.NOT_STARTED,
+}
 LARGEST_PAGE = 200
 
 log = structlog.get_logger(__name__)
@@ -109,10 +118,13 @@ class TrainingJobs:
         self._ledger = ledger
         self._clock = clock
 
-    async def list(self, *, page_size: int = PAGE_SIZE, page_token: str = "") -> JobPage:
+    async def list(
+        self, *, page_size: int = PAGE_SIZE, page_token: str = "", which: JobFilter | None = None
+    ) -> JobPage:
         """A page of jobs, by their latest execution, newest first.
 
         Args:
+            which: Only these; the same for every page.
             page_size: 0 and less: the default; at most 200.
             page_token: Of the page before; "" for the first page.
 
@@ -121,7 +133,7 @@ class TrainingJobs:
         """
         size = min(page_size, LARGEST_PAGE) if page_size > 0 else PAGE_SIZE
         after = _read_token(page_token) if page_token else None
-        records = await self._ledger.jobs(limit=size + 1, after=after)
+        records = await self._ledger.jobs(limit=size + 1, after=after, which=which)
         items = tuple(_job(record) for record in records[:size])
         return JobPage(items=items, next_page_token=_token(items[-1].head) if len(records) > size else "")
 
@@ -129,6 +141,17 @@ class TrainingJobs:
         """A job with all its runs, their histories and deliveries; None when nobody ever asked for it."""
         record = await self._ledger.job(job_id)
         return None if record is None else _job(record)
+
+    async def redeliver(self, job_id: str, sequence: int) -> Notification | None:
+        """Tell the Training Manager (once more) now, as a person asks for; None when there is no such notification.
+
+        Raises:
+            NotRedeliverable: The job was deleted, or a newer run of it replaces this one.
+        """
+        found = await self._ledger.redeliver(job_id, sequence, now=self._clock.now())
+        if found is not None:
+            log.info("notification to be sent again", action="redelivery_requested", trainingjob_id=job_id, n=sequence)
+        return found
 
     async def stop(self, run_id: str) -> Stopped:
         """Stop a run, and tell the Training Manager nothing of its end: it asks for this when it deletes a job.
@@ -177,11 +200,34 @@ class TrainingJobs:
         return Stopped(run_id=run_id, outcome=StopOutcome.ENDED, state=run.state)
 
 
+@dataclass(frozen=True, kw_only=True)
+class StateChange:
+    """When a run came into a state."""
+
+    state: str
+    at: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        """For an answer."""
+        return {"state": self.state, "at": rfc3339(self.at)}
+
+
+def states_of(events: Iterable[RunEvent]) -> tuple[StateChange, ...]:
+    """A run's states with their times, from its history; empty where that was not asked for."""
+    named = ((STATE_EVENTS.get(event.kind) or event.detail.get("state"), event) for event in events)
+    return tuple(
+        StateChange(state=str(state), at=event.at)
+        for state, event in named
+        if event.kind in STATE_EVENTS or event.kind == "ended"
+    )
+
+
 def run_json(record: RunRecord) -> dict[str, Any]:
     """A run with its history and what the Training Manager was told of it."""
     told = record.notification
     return {
         **record.run.to_json(),
+        "states": [state.to_json() for state in states_of(record.events)],
         "notifications": [] if told is None else [notification_json(told, record.attempts)],
         "events": [event.to_json() for event in record.events],
     }

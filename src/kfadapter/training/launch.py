@@ -31,7 +31,7 @@ from kfadapter.errors import (
 from kfadapter.kubeflow.resources import Run
 from kfadapter.kubeflow.runs import NewRun
 from kfadapter.training.ledger import Ledger
-from kfadapter.training.records import LaunchRequest, TrainingRun
+from kfadapter.training.records import ExecutionKey, LaunchRequest, TrainingRun
 from kfadapter.training.states import RunState
 
 __all__ = ["LaunchRequest", "Launched", "Launcher", "StartsRuns"]
@@ -75,11 +75,17 @@ class Launched:
 class _Flight:
     """One launch under way, and how many callers wait for it."""
 
-    def __init__(self, digest: str) -> None:
-        self.digest = digest
+    def __init__(self, request: LaunchRequest) -> None:
+        self._request = request
         self.waiting = 0
         self.run_id = ""
         self.task: asyncio.Task[Launched] | None = None
+
+    def takes(self, request: LaunchRequest) -> bool:
+        """Whether this is the same execution, asked for again; two different keys make two of equal ones."""
+        mine = self._request
+        is_same_key = mine.key is None or request.key is None or mine.key == request.key
+        return mine.digest == request.digest and is_same_key
 
 
 class Launcher:
@@ -111,7 +117,7 @@ class Launcher:
             DatabaseError: The intention could not be written; nothing was started.
         """
         flight = self._flights.get(request.job_id)
-        if flight is None or flight.digest != request.digest:
+        if flight is None or not flight.takes(request):
             flight = self._take_off(request)
         assert flight.task is not None  # noqa: S101 - set before anyone can see the flight
         flight.waiting += 1
@@ -127,6 +133,15 @@ class Launcher:
             flight.run_id,
             f"Kubeflow has not said within {self._answer_seconds:g} s whether the run was started; it is looked up",
         )
+
+    async def known(self, job_id: str, key: ExecutionKey) -> TrainingRun | None:
+        """The run that an earlier execution with this key led to, if Kubeflow has taken it.
+
+        Raises:
+            IdempotencyKeyReused: The key came with another request before.
+        """
+        run = await self._ledger.run_of_key(job_id, key)
+        return run if run is not None and run.accepted_at is not None else None
 
     async def answered(self, run_id: str) -> None:
         """The answer to the execution has been sent. Durable: from here the grace time counts.
@@ -176,7 +191,7 @@ class Launcher:
                 return
 
     def _take_off(self, request: LaunchRequest) -> _Flight:
-        flight = _Flight(request.digest)
+        flight = _Flight(request)
         task = asyncio.create_task(self._fly(request, flight), name=f"launch-{request.job_id}")
         flight.task = task
         self._flights[request.job_id] = flight

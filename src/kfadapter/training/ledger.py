@@ -7,20 +7,21 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from kfadapter.database.training_tables import notifications, training_runs
 from kfadapter.database.transactions import Transactions
-from kfadapter.training import ledger_launches, ledger_notifications, ledger_reads, ledger_watch
+from kfadapter.training import ledger_launches, ledger_notifications, ledger_reads, ledger_stuck, ledger_watch
 from kfadapter.training.ledger_launches import Claim, Intended
 from kfadapter.training.ledger_notifications import DeliveryReport
-from kfadapter.training.ledger_reads import JobRecord, RunRecord
+from kfadapter.training.ledger_reads import JobFilter, JobRecord, RunRecord
 from kfadapter.training.ledger_rows import find_run
 from kfadapter.training.ledger_watch import Sighting, WatchedRun
 from kfadapter.training.notify_policy import NotifyPolicy
-from kfadapter.training.records import LaunchRequest, Notification, TrainingRun
+from kfadapter.training.records import ExecutionKey, LaunchRequest, Notification, TrainingRun
 from kfadapter.training.states import NotificationState, RunState
+from kfadapter.training.stuck import GoingRun, Symptom
 
 
 class Ledger:
@@ -62,6 +63,14 @@ class Ledger:
         """
         claim = Claim(by=self.claimant, until=claimed_until)
         return await self._transactions.write(ledger_launches.intend, request, run_id, claim, now)
+
+    async def run_of_key(self, job_id: str, key: ExecutionKey) -> TrainingRun | None:
+        """The run that an execution with this key led to, or None.
+
+        Raises:
+            IdempotencyKeyReused: The key came with another request.
+        """
+        return await self._transactions.read(ledger_launches.run_of_key, job_id, key)
 
     async def accept(self, run_id: str, *, word: str, created_at: datetime | None, now: datetime) -> TrainingRun:
         """Kubeflow has the run: the job's older runs are superseded. Harmless when it is known already.
@@ -136,6 +145,18 @@ class Ledger:
         """Keep a time under a name."""
         await self._transactions.note(ledger_watch.set_mark, name, at)
 
+    async def going_runs(self) -> list[GoingRun]:
+        """The runs that go on and that nobody has asked to stop, oldest first."""
+        return await self._transactions.read(ledger_stuck.going_runs)
+
+    async def durations(self, version_ids: Iterable[str]) -> Mapping[str, Sequence[timedelta]]:
+        """How long the newest runs of these pipeline versions took that succeeded."""
+        return await self._transactions.read(ledger_stuck.durations, version_ids)
+
+    async def report_stuck(self, run_id: str, symptom: Symptom, *, stops: bool, now: datetime) -> bool:
+        """A run does not come on: told once for each reason. False when it has ended meanwhile."""
+        return await self._transactions.write(ledger_stuck.report_stuck, run_id, symptom, stops, now)
+
     # Stopping
 
     async def dismiss(self, run_id: str, *, now: datetime) -> TrainingRun | None:
@@ -172,6 +193,16 @@ class Ledger:
         """Make due what waits only because the Training Manager was away. Returns how many."""
         return await self._transactions.note(ledger_notifications.hasten, now)
 
+    async def redeliver(self, job_id: str, sequence: int, *, now: datetime) -> Notification | None:
+        """Send a notification (once more) now; None when there is none with this number.
+
+        Raises:
+            NotRedeliverable: Nobody is to be told of that run any more.
+        """
+        found = await self._transactions.write(ledger_notifications.redeliver, job_id, sequence, now)
+        self.notifications_changed.set()
+        return found
+
     # Reading
 
     async def run(self, run_id: str) -> TrainingRun | None:
@@ -182,9 +213,11 @@ class Ledger:
         """A run with its history and deliveries, or None."""
         return await self._transactions.read(ledger_reads.run_record, run_id)
 
-    async def jobs(self, *, limit: int, after: tuple[datetime, str] | None = None) -> list[JobRecord]:
+    async def jobs(
+        self, *, limit: int, after: tuple[datetime, str] | None = None, which: JobFilter | None = None
+    ) -> list[JobRecord]:
         """Jobs by their latest execution, newest first, each with its newest run."""
-        return await self._transactions.read(ledger_reads.newest_jobs, limit, after)
+        return await self._transactions.read(ledger_reads.newest_jobs, limit, after, which)
 
     async def job(self, job_id: str) -> JobRecord | None:
         """A job with all its runs, their histories and deliveries, or None."""

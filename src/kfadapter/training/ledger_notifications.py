@@ -5,20 +5,27 @@ one of its job is pending or on its way. Writing back resets the claim and names
 writes nothing.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select
 
 from kfadapter.database.training_tables import delivery_attempts, notifications, training_jobs
-from kfadapter.errors import LeaseLost
-from kfadapter.training.ledger_rows import add_event, clean, lock_job, notification_from_row
-from kfadapter.training.records import Notification, TrainingRun
-from kfadapter.training.states import NotificationState, told_as
+from kfadapter.errors import LeaseLost, NotRedeliverable
+from kfadapter.events.types import EventType
+from kfadapter.training.ledger_events import tell_delivery
+from kfadapter.training.ledger_rows import add_event, clean, find_job, find_run, lock_job, notification_from_row
+from kfadapter.training.records import Notification, TrainingRun, rfc3339
+from kfadapter.training.states import NotificationState, check_notification_transition, told_as
 
 KEPT_ATTEMPTS = 20
 PENDING = NotificationState.PENDING
+TOLD_AS = {
+    NotificationState.DELIVERED: EventType.DELIVERY_SUCCEEDED,
+    NotificationState.DEAD: EventType.DELIVERY_DEAD,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +35,7 @@ class DeliveryReport:
     Attributes:
         next_state: PENDING to try again at `not_before`.
         is_unreachable: The Training Manager was away; once it is back the next try need not wait.
+        payload: What was sent, when more than what was written down; None: just that.
     """
 
     notification_id: int
@@ -40,6 +48,7 @@ class DeliveryReport:
     next_state: NotificationState
     not_before: datetime
     is_unreachable: bool = False
+    payload: Mapping[str, Any] | None = None
 
 
 def add_notification(connection: Connection, run: TrainingRun, now: datetime) -> None:
@@ -47,22 +56,33 @@ def add_notification(connection: Connection, run: TrainingRun, now: datetime) ->
     sequence = lock_job(connection, run.job_id)["notifications"] + 1
     job = training_jobs.update().where(training_jobs.c.job_id == run.job_id)
     connection.execute(job.values(notifications=sequence))
-    payload = {
-        "trainingjob_id": run.job_id,
-        "run_id": run.run_id,
-        "run_status": told_as(run.state, run.kubeflow_state),
-    }
     values = {
         "run_id": run.run_id,
         "job_id": run.job_id,
         "sequence": sequence,
-        "payload": payload,
+        "payload": payload_of(run),
         "state": PENDING,
         "attempts": 0,
         "not_before": max(now, run.quiet_until or now),
         "created_at": now,
     }
     connection.execute(notifications.insert(), values)
+
+
+def payload_of(run: TrainingRun) -> dict[str, Any]:
+    """What the Training Manager reads, and what people may want to know, which it passes over."""
+    return {
+        "trainingjob_id": run.job_id,
+        "run_id": run.run_id,
+        "run_status": told_as(run.state, run.kubeflow_state),
+        "reason": run.reason or None,
+        "finished_at": rfc3339(run.finished_at or run.ended_at),
+        "state": run.state.value,
+        "canceled": run.is_canceled,
+        "attempt": run.attempt,
+        "pipeline_name": run.pipeline_name,
+        "pipeline_version": run.version_name,
+    }
 
 
 def cancel_notifications(connection: Connection, run_ids: Sequence[str], now: datetime) -> None:
@@ -110,7 +130,7 @@ def write_back(connection: Connection, claimant: str, report: DeliveryReport) ->
     if row is None:
         raise LeaseLost("notification", str(report.notification_id), claimant)
     was = notification_from_row(row)
-    state = report.next_state if was.state is PENDING else was.state
+    state = _after(was, report)
     values = {
         "state": state,
         "attempts": was.attempts + 1,
@@ -120,6 +140,7 @@ def write_back(connection: Connection, claimant: str, report: DeliveryReport) ->
         "last_outcome": "unreachable" if report.is_unreachable else report.outcome,
         "last_status": report.status,
         "last_answer": clean(report.answer),
+        "payload": was.payload if report.payload is None else report.payload,
         "claimed_by": None,
         "claimed_until": None,
     }
@@ -128,7 +149,55 @@ def write_back(connection: Connection, claimant: str, report: DeliveryReport) ->
     _add_attempt(connection, was.attempts + 1, report)
     if state is not was.state:
         add_event(connection, report.run_id, report.ended_at, f"notification_{state}", status=report.status)
+    _tell(connection, was, state, report)
     return state
+
+
+def redeliver(connection: Connection, job_id: str, sequence: int, now: datetime) -> Notification | None:
+    """A person wants a notification sent (once more) now; None when the job has no such notification.
+
+    Raises:
+        NotRedeliverable: Nobody is to be told of that run: its job was deleted, or a newer run replaces it.
+    """
+    if find_job(connection, job_id) is None:
+        return None
+    lock_job(connection, job_id)
+    which = and_(notifications.c.job_id == job_id, notifications.c.sequence == sequence)
+    row = connection.execute(select(notifications).where(which).with_for_update()).mappings().one_or_none()
+    if row is None:
+        return None
+    was, run = notification_from_row(row), find_run(connection, row["run_id"])
+    if run is None or not run.is_told or was.state is NotificationState.CANCELLED:
+        is_replaced = run is not None and run.superseded_by is not None
+        reason = "a newer run of the job replaces its run" if is_replaced else "its job was deleted"
+        raise NotRedeliverable(job_id, sequence, reason)
+    if was.state is not PENDING:
+        check_notification_transition(f"{job_id}/{sequence}", was.state, PENDING)
+    values: dict[str, Any] = {"state": PENDING, "not_before": max(now, run.quiet_until or now), "closed_at": None}
+    if was.state is not PENDING:
+        values["first_attempt_at"] = None  # giving up counts anew
+    connection.execute(notifications.update().where(which).values(values))
+    add_event(connection, was.run_id, now, "redelivery_requested", sequence=sequence)
+    return replace(was, **values)
+
+
+def _after(was: Notification, report: DeliveryReport) -> NotificationState:
+    """The state after a try; what was cancelled meanwhile stays so."""
+    if was.state is not PENDING or report.next_state is PENDING:
+        return was.state
+    check_notification_transition(str(was.notification_id), was.state, report.next_state)
+    return report.next_state
+
+
+def _tell(connection: Connection, was: Notification, state: NotificationState, report: DeliveryReport) -> None:
+    """Tell those who follow of the outcome, and of the first try that failed."""
+    kind = TOLD_AS.get(state) if state is not was.state else None
+    if kind is None and was.first_attempt_at is None and state is PENDING:
+        kind = EventType.DELIVERY_FAILED
+    run = None if kind is None else find_run(connection, report.run_id)
+    if kind is not None and run is not None:
+        facts = {"delivery": was.sequence, "tries": was.attempts + 1, "answer": clean(report.answer)}
+        tell_delivery(connection, run, kind, report.ended_at, **facts)
 
 
 def release(connection: Connection, claimant: str, notification_ids: Sequence[int]) -> None:

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, func, or_, select, tuple_
+from sqlalchemy import Connection, RowMapping, Select, Table, and_, func, or_, select, tuple_
 from sqlalchemy.sql import ColumnElement
 
 from kfadapter.database.training_tables import (
@@ -22,6 +23,7 @@ from kfadapter.training.ledger_rows import (
     run_from_row,
 )
 from kfadapter.training.records import DeliveryAttempt, Notification, RunEvent, TrainingRun
+from kfadapter.training.states import NotificationState, RunState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +58,24 @@ class JobRecord:
     runs: tuple[RunRecord, ...]
 
 
-def newest_jobs(connection: Connection, limit: int, after: tuple[datetime, str] | None) -> list[JobRecord]:
+@dataclass(frozen=True, kw_only=True)
+class JobFilter:
+    """Which jobs, by their newest run. Empty: whatever it is.
+
+    Attributes:
+        states: One of these states.
+        pipeline: The pipeline's name or id.
+        told: One of these states of its notification.
+    """
+
+    states: tuple[RunState, ...] = ()
+    pipeline: str = ""
+    told: tuple[NotificationState, ...] = ()
+
+
+def newest_jobs(
+    connection: Connection, limit: int, after: tuple[datetime, str] | None, which: JobFilter | None = None
+) -> list[JobRecord]:
     """Jobs by their latest execution, newest first, each with its newest run and that run's notification.
 
     Args:
@@ -64,6 +83,8 @@ def newest_jobs(connection: Connection, limit: int, after: tuple[datetime, str] 
     """
     jobs, runs = training_jobs.c, training_runs.c
     query = select(training_jobs).order_by(jobs.latest_intended_at.desc(), jobs.job_id.desc()).limit(limit)
+    if which is not None:
+        query = _filtered(query, which)
     if after is not None:
         query = query.where(_is_after(after))
     heads = [_head(row) for row in connection.execute(query).mappings()]
@@ -103,6 +124,20 @@ def count_by_state(connection: Connection, table: Table) -> dict[str, int]:
     """How many rows a table has in each state."""
     query = select(table.c.state, func.count().label("rows")).group_by(table.c.state)
     return {row["state"]: row["rows"] for row in connection.execute(query).mappings()}
+
+
+def _filtered(query: Select[Any], which: JobFilter) -> Select[Any]:
+    jobs, runs = training_jobs.c, training_runs.c
+    newest = and_(runs.job_id == jobs.job_id, runs.attempt == jobs.runs)
+    query = query.join(training_runs, newest)
+    if which.states:
+        query = query.where(runs.state.in_(which.states))
+    if which.pipeline:
+        query = query.where(or_(runs.pipeline_name == which.pipeline, runs.pipeline_id == which.pipeline))
+    if which.told:
+        told = and_(notifications.c.run_id == runs.run_id, notifications.c.state.in_(which.told))
+        query = query.join(notifications, told)
+    return query
 
 
 def _is_after(after: tuple[datetime, str]) -> ColumnElement[bool]:

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, RowMapping, Table, select
+from sqlalchemy import Connection, RowMapping, Table, Update, bindparam, select
 from sqlalchemy.dialects import sqlite
 
 from kfadapter.database.training_tables import training_events, training_jobs, training_runs
@@ -14,7 +15,13 @@ from kfadapter.training.records import DeliveryAttempt, Notification, RunEvent, 
 from kfadapter.training.states import NotificationState, RunState
 
 TEXT_LIMIT = 2000
-NOT_OF_THE_RUN = frozenset({"claimed_by", "claimed_until"})
+NOT_OF_THE_RUN = frozenset({"claimed_by", "claimed_until", "idempotency_key", "request_digest"})
+
+# Statements of every execution are built once: building one takes as long as running it.
+FIND_RUN = select(training_runs).where(training_runs.c.run_id == bindparam("wanted_run_id"))
+FIND_RUN_LOCKED = FIND_RUN.with_for_update()
+LOCK_JOB = select(training_jobs).where(training_jobs.c.job_id == bindparam("wanted_job_id")).with_for_update()
+ADD_EVENT = training_events.insert()
 
 
 if TYPE_CHECKING:
@@ -48,8 +55,7 @@ def attempt_from_row(row: RowMapping) -> DeliveryAttempt:
 
 def find_run(connection: Connection, run_id: str, *, lock: bool = False) -> TrainingRun | None:
     """A run, or None; with `lock`, nobody else changes it before this transaction ends."""
-    query = select(training_runs).where(training_runs.c.run_id == run_id)
-    row = connection.execute(query.with_for_update() if lock else query).mappings().one_or_none()
+    row = connection.execute(FIND_RUN_LOCKED if lock else FIND_RUN, {"wanted_run_id": run_id}).mappings().one_or_none()
     return None if row is None else run_from_row(row)
 
 
@@ -69,10 +75,15 @@ def locked_run(connection: Connection, run_id: str) -> TrainingRun:
     return run
 
 
+def find_job(connection: Connection, job_id: str) -> RowMapping | None:
+    """The job's row, or None."""
+    query = select(training_jobs).where(training_jobs.c.job_id == job_id)
+    return connection.execute(query).mappings().one_or_none()
+
+
 def lock_job(connection: Connection, job_id: str) -> RowMapping:
     """The job's row, ours until the transaction ends."""
-    query = select(training_jobs).where(training_jobs.c.job_id == job_id).with_for_update()
-    return connection.execute(query).mappings().one()
+    return connection.execute(LOCK_JOB, {"wanted_job_id": job_id}).mappings().one()
 
 
 def ensure_job(connection: Connection, job_id: str, now: datetime) -> None:
@@ -97,15 +108,23 @@ def change_run(connection: Connection, run: TrainingRun, **values: Any) -> Train
     Raises:
         DatabaseError: It is not; nothing was written.
     """
-    statement = training_runs.update().where(training_runs.c.run_id == run.run_id, training_runs.c.state == run.state)
-    if connection.execute(statement.values(**values)).rowcount != 1:
+    written = {f"new_{name}": value for name, value in values.items()}
+    read = {"read_run_id": run.run_id, "read_state": run.state}
+    if connection.execute(_change(tuple(values)), {**read, **written}).rowcount != 1:
         raise DatabaseError(f"run {run.run_id} was changed by somebody else")
     return replace(run, **{name: value for name, value in values.items() if name not in NOT_OF_THE_RUN})
 
 
+@cache
+def _change(names: tuple[str, ...]) -> Update:
+    runs = training_runs.c
+    read = (runs.run_id == bindparam("read_run_id"), runs.state == bindparam("read_state"))
+    return training_runs.update().where(*read).values({name: bindparam(f"new_{name}") for name in names})
+
+
 def add_event(connection: Connection, run_id: str, now: datetime, kind: str, **detail: Any) -> None:
     """Add to the run's history."""
-    connection.execute(training_events.insert(), {"run_id": run_id, "at": now, "kind": kind, "detail": detail})
+    connection.execute(ADD_EVENT, {"run_id": run_id, "at": now, "kind": kind, "detail": detail})
 
 
 def add_events(connection: Connection, run_ids: Iterable[str], now: datetime, kind: str, **detail: Any) -> None:

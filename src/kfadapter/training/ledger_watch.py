@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, or_, select
 
 from kfadapter.database.training_tables import training_events, training_runs, watch_marks
+from kfadapter.training.ledger_events import tell_contradiction, tell_state
 from kfadapter.training.ledger_launches import OPEN, STARTING, accept
 from kfadapter.training.ledger_notifications import add_notification, cancel_notifications
 from kfadapter.training.ledger_rows import add_event, change_run, clean, find_run, locked_run, upsert
@@ -101,6 +102,7 @@ def lose(connection: Connection, run_id: str, reason: str, policy: NotifyPolicy,
     check_run_transition(run_id, run.state, RunState.LOST)
     lost = change_run(connection, run, state=RunState.LOST, reason=clean(reason), ended_at=now)
     add_event(connection, run_id, now, "ended", state=lost.state, reason=clean(reason))
+    tell_state(connection, lost, run.state, now)
     if lost.is_told and policy.is_told:
         add_notification(connection, lost, now)
     return lost
@@ -175,6 +177,7 @@ def _end(
         ended_at=now,
     )
     add_event(connection, run.run_id, now, "ended", state=state, reason=ended.reason)
+    tell_state(connection, ended, run.state, now)
     if ended.is_told and policy.is_told:
         add_notification(connection, ended, now)
     return ended
@@ -188,6 +191,7 @@ def _contradict(connection: Connection, run: TrainingRun, sighting: Sighting, no
     noted = select(events.detail).where(events.run_id == run.run_id, events.kind == "contradicted")
     if all(detail["state"] != sighting.word for detail in connection.execute(noted).scalars()):
         add_event(connection, run.run_id, now, "contradicted", state=sighting.word, kept=run.state)
+        tell_contradiction(connection, run, sighting.word, now)
 
 
 def _dismiss_one(connection: Connection, run_id: str, now: datetime) -> None:

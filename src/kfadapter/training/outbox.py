@@ -7,6 +7,7 @@ so that a slow answer delays nobody else, and staggered, so that an answer in a 
 import asyncio
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -48,10 +49,17 @@ class Notified(Protocol):
     async def notify(self, payload: Mapping[str, Any]) -> Answer: ...
 
 
+class ReportsRuns(Protocol):
+    """One that knows more of a run than the ledger: `run_report`."""
+
+    async def of(self, run_id: str) -> Mapping[str, Any]: ...
+
+
 class Outbox:
     """Delivers notifications.
 
     Args:
+        reports: What is said beyond the end itself; None: nothing.
         drain_seconds: When stopped, so long the answers to what is on its way are waited for. Real time.
         chance: Random numbers from 0 to 1 for the jitter.
     """
@@ -62,12 +70,14 @@ class Outbox:
         training_manager: Notified,
         clock: Clock,
         *,
+        reports: ReportsRuns | None = None,
         drain_seconds: float = 5.0,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._ledger = ledger
         self._training_manager = training_manager
         self._clock = clock
+        self._reports = reports
         self._drain_seconds = drain_seconds
         self._chance = chance
         self._in_flight: dict[asyncio.Task[None], Notification] = {}
@@ -162,6 +172,7 @@ class Outbox:
             log.error("a delivery was not written back", action="delivery_not_recorded", exc_info=error)
 
     async def _deliver(self, notification: Notification) -> None:
+        notification = await self._reported(notification)
         started_at = self._clock.now()
         try:
             answer = await self._training_manager.notify(notification.payload)
@@ -171,6 +182,13 @@ class Outbox:
             await self._record(notification, interrupted, started_at, outcome="interrupted")
             raise
         await self._record(notification, answer, started_at, outcome=answer.verdict)
+
+    async def _reported(self, notification: Notification) -> Notification:
+        """With what Kubeflow says of the run; the same in every later try."""
+        if self._reports is None or notification.attempts or "failed_task" in notification.payload:
+            return notification
+        more = await self._reports.of(notification.run_id)
+        return replace(notification, payload={**notification.payload, **more})
 
     async def _record(self, notification: Notification, answer: Answer, started_at: datetime, outcome: str) -> None:
         report = self._report(notification, answer, started_at, outcome)
@@ -208,6 +226,7 @@ class Outbox:
             next_state=state,
             not_before=not_before,
             is_unreachable=answer.is_unreachable,
+            payload=notification.payload,
         )
 
     def _next(

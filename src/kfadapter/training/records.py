@@ -11,6 +11,19 @@ from kfadapter.training.states import NotificationState, RunState
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExecutionKey:
+    """What a caller names a request by, so that it can be repeated (`Idempotency-Key`).
+
+    Attributes:
+        value: The caller's key; counts for one training job.
+        digest: Of the whole request: the same key with another request is an error.
+    """
+
+    value: str
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class LaunchRequest:
     """A run that is to be started for a training job, with everything resolved.
 
@@ -19,6 +32,7 @@ class LaunchRequest:
         parameters: What goes into the run's runtime configuration, already of the declared types.
         effective_arguments: The parameters and the pipeline's defaults.
         ignored_arguments: Names that were given and that the pipeline does not declare.
+        key: The caller's name for this request; None: it gave none.
     """
 
     job_id: str
@@ -31,6 +45,7 @@ class LaunchRequest:
     parameters: Mapping[str, Any]
     effective_arguments: Mapping[str, Any] = field(default_factory=dict)
     ignored_arguments: tuple[str, ...] = ()
+    key: ExecutionKey | None = None
 
     @property
     def digest(self) -> str:
@@ -96,6 +111,11 @@ class TrainingRun:
         """Whether the Training Manager is to hear of this run's end."""
         return self.dismissed_at is None and self.superseded_by is None
 
+    @property
+    def is_canceled(self) -> bool:
+        """Whether it ended because somebody wanted that: KFP's word for it is FAILED on a real cluster."""
+        return self.stop_requested_at is not None and self.state in (RunState.FAILED, RunState.CANCELED)
+
     def to_json(self) -> dict[str, Any]:
         """For an answer: times as RFC 3339 in UTC."""
         return {
@@ -105,7 +125,7 @@ class TrainingRun:
             "name": self.display_name,
             "state": self.state.value,
             "run_status": self.kubeflow_state or None,
-            "canceled": self.stop_requested_at is not None and self.state in (RunState.FAILED, RunState.CANCELED),
+            "canceled": self.is_canceled,
             "reason": self.reason or None,
             "pipeline_id": self.pipeline_id,
             "pipeline_name": self.pipeline_name,

@@ -66,6 +66,17 @@ class NotificationState(StrEnum):
     CANCELLED = "cancelled"  # no longer wanted: the job was deleted, or a newer run of it was accepted
 
 
+_N = NotificationState
+
+NOTIFICATION_TRANSITIONS: Mapping[NotificationState, frozenset[NotificationState]] = {
+    _N.PENDING: frozenset({_N.DELIVERED, _N.DEAD, _N.CANCELLED}),
+    _N.DELIVERED: frozenset({_N.PENDING}),  # a person asks for it to be sent once more
+    _N.DEAD: frozenset({_N.PENDING}),
+    _N.CANCELLED: frozenset(),
+}
+"""What may follow each state. What nobody is to hear stays unsaid."""
+
+
 def check_run_transition(run_id: str, current: RunState, wanted: RunState) -> None:
     """Let a change pass.
 
@@ -74,6 +85,16 @@ def check_run_transition(run_id: str, current: RunState, wanted: RunState) -> No
     """
     if wanted not in RUN_TRANSITIONS[current]:
         raise TransitionRefused(f"run {run_id}", current, wanted)
+
+
+def check_notification_transition(key: str, current: NotificationState, wanted: NotificationState) -> None:
+    """Let a change pass.
+
+    Raises:
+        TransitionRefused: The table does not hold it.
+    """
+    if wanted not in NOTIFICATION_TRANSITIONS[current]:
+        raise TransitionRefused(f"notification {key}", current, wanted)
 
 
 def states_before(wanted: RunState) -> frozenset[RunState]:

@@ -6,7 +6,7 @@ ended lately. Stops that have not gone through and runs that seem to be gone add
 there are no calls.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -37,7 +37,9 @@ class ShowsRuns(Protocol):
 
     async def by_ids(self, ids: Iterable[str]) -> Mapping[str, Run]: ...
 
-    async def finished_since(self, moment: datetime) -> Sequence[Run]: ...
+    async def finished_since(
+        self, moment: datetime, *, enough: Callable[[Sequence[Run]], bool] = ...
+    ) -> Sequence[Run]: ...
 
     async def get(self, run_id: str) -> Run: ...
 
@@ -53,6 +55,7 @@ class Watcher:
         lost_after_seconds: A run that Kubeflow does not know ends LOST after so long, counting only time in which
             Kubeflow answered, and from the start of the service.
         lookup_seconds: The same for a run whose create call had no known outcome: the launch is closed as failed.
+        leads: Whether this process is the one that watches; of several replicas one is enough.
     """
 
     def __init__(
@@ -64,7 +67,9 @@ class Watcher:
         poll_seconds: float = 1.0,
         lost_after_seconds: float = 600.0,
         lookup_seconds: float = 20.0,
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._leads = leads
         self._runs = kubeflow
         self._ledger = ledger
         self._clock = clock
@@ -83,7 +88,7 @@ class Watcher:
     async def run(self) -> None:
         """Look for ever."""
         while True:
-            await self._safe_look()
+            await (self._safe_look() if self._leads() else self._stand_by())
             pause = self._poll_seconds * 2 ** min(self._failures, 10)
             await self._clock.sleep(min(pause, max(LONGEST_PAUSE_SECONDS, self._poll_seconds)))
 
@@ -105,6 +110,13 @@ class Watcher:
             self._away(exc)
         else:
             self._back()
+
+    async def _stand_by(self) -> None:
+        """Another replica watches: what was seen here is forgotten, and its time counts for nothing."""
+        self._absences.keep(())
+        self._absences.silence()
+        self._watermark = None
+        self._failures = 0
 
     async def _safe_look(self) -> None:
         try:
@@ -142,13 +154,16 @@ class Watcher:
     async def _look_at_ends(self, watched: Mapping[str, WatchedRun]) -> None:
         """The ends since the last look, by Kubeflow's own times: our clock may differ from its clock.
 
-        This list only makes the watch quicker; a server that refuses it is watched by the batches alone.
+        The last ends come first, and a page without news ends the reading: what ended before has been seen. This list
+        only makes the watch quicker; what it leaves out, and a server that refuses it, is seen by the batches.
         """
         since = await self._since(watched.values())
         if since is None:
             return
         try:
-            ended = await self._runs.finished_since(since)
+            ended = await self._runs.finished_since(
+                since, enough=lambda runs: not any(r.run_id in watched for r in runs)
+            )
         except KubeflowError as exc:
             self._log_once("ends", "Kubeflow does not list ends", action="ends_not_listed", reason=exc.reason)
             return
@@ -276,6 +291,11 @@ def sighting(run: Run) -> Sighting:
         finished_at=run.finished_at,
         reason=run.error_message,
     )
+
+
+def _are_others(page: Sequence[Run], watched: Mapping[str, WatchedRun]) -> bool:
+    """Nobody waits for any of these ends."""
+    return not any(run.run_id in watched for run in page)
 
 
 def _is_news(watched: WatchedRun, run: Run) -> bool:

@@ -120,3 +120,27 @@ def test_an_argument_without_a_value_is_a_usage_error_and_nothing_is_sent(adapte
     assert ended.code == 2
     assert "NAME=VALUE" in ended.err
     assert adapter.requests == []
+
+
+def test_list_asks_for_what_was_asked_for(adapter: ScriptedAdapter, run: Run) -> None:
+    call = "GET /v1/training-jobs?state=failed&state=lost&pipeline=qoe&notification=dead"
+    adapter.answer(call, {"training_jobs": [job("8", training_run(state="lost"))], "next_page_token": ""})
+    options = ["--state", "failed", "--state", "lost", "--pipeline", "qoe", "--told", "dead"]
+    assert "LOST" in run("jobs", "list", *options).out
+
+
+def test_redeliver_takes_the_latest_notification(adapter: ScriptedAdapter, run: Run) -> None:
+    adapter.answer("GET /v1/training-jobs/7/notifications", {"notifications": [{"sequence": 1}, {"sequence": 2}]})
+    adapter.answer("POST /v1/training-jobs/7/notifications/2:redeliver", notification(sequence=2), status=202)
+    ended = run("jobs", "redeliver", "7")
+    assert ended.code == 0
+    assert "notification 2 of training job 7 (SUCCEEDED) is sent again" in " ".join(ended.out.split())
+
+
+def test_redeliver_says_why_not(adapter: ScriptedAdapter, run: Run) -> None:
+    adapter.answer("GET /v1/training-jobs/7/notifications", {"notifications": []})
+    ended = run("jobs", "redeliver", "7")
+    assert (ended.code, ended.err) == (1, "kfadapter: the training job has no notification yet\n")
+    body = {"status": 409, "detail": "notification 1 of training job 7 is not sent again: its job was deleted"}
+    adapter.answer("POST /v1/training-jobs/7/notifications/1:redeliver", body, status=409)
+    assert "its job was deleted" in run("jobs", "redeliver", "7", "1").err

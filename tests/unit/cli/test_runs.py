@@ -1,11 +1,12 @@
 """`kfadapter runs` against written answers."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kfadapter.cli import runs
+from kfadapter.cli import logstream
 from unit.cli.conftest import Run, ScriptedAdapter
 
 ID = "0d9c5f4e-6b1a-4f0e-8a68-3d2b1c0f9e8d"
@@ -49,18 +50,25 @@ def body(*tasks: dict[str, Any], state: str = "SUCCEEDED", **more: Any) -> dict[
     }
 
 
-def listed(*ids: str, name: str = "nightly") -> dict[str, Any]:
-    entry = {
-        "run_name": name,
-        "run_description": None,
-        "run_status": "SUCCEEDED",
-        "experiment_id": "e",
+def listed(*ids: str, name: str = "nightly", complete: bool = True) -> dict[str, Any]:
+    row = {
+        "name": name,
+        "state": "SUCCEEDED",
         "pipeline_id": None,
         "pipeline_name": None,
-        "created_at": "Wed, 12 Mar 2025 09:00:00 GMT",
-        "finished_at": "Wed, 12 Mar 2025 09:03:20 GMT",
+        "pipeline_version_name": None,
+        "created_at": "2025-03-12T09:00:00Z",
+        "finished_at": "2025-03-12T09:03:20Z",
     }
-    return {f"{name} ({run_id})": {**entry, "run_id": run_id} for run_id in ids}
+    index = {"complete": complete, "indexed_back_to": "2025-03-01T00:00:00Z", "fresh_at": None}
+    return {"runs": [{**row, "run_id": run_id} for run_id in ids], "next_page_token": "", "index": index}
+
+
+def by_name(name: str) -> str:
+    return f"GET /v1/runs?name={name}&page_size=10"
+
+
+LIST = "GET /v1/runs?page_size=50&page_token="
 
 
 def log_of(name: str, tail: int | None = None) -> str:
@@ -68,20 +76,21 @@ def log_of(name: str, tail: int | None = None) -> str:
 
 
 def test_list_shows_runs_without_a_pipeline_too(adapter: ScriptedAdapter, run: Run) -> None:
-    adapter.answer("GET /runs", listed(ID))
+    adapter.answer(LIST, listed(ID))
     line = run("runs", "list").out.splitlines()[1]
     assert line.split() == ["nightly", "✓", "SUCCEEDED", "2025-03-12", "09:00:00", "3", "min", "20", "s", ID]
 
 
 @pytest.mark.parametrize("wanted", ["nightly", ID, ID[:8]])
 def test_a_run_is_found_by_name_id_and_the_beginning_of_its_id(adapter: ScriptedAdapter, run: Run, wanted: str) -> None:
-    adapter.answer("GET /runs", listed(ID))
+    adapter.answer(by_name(wanted), listed(ID) if wanted == "nightly" else listed())
+    adapter.answer(f"GET /v1/runs?id_prefix={ID[:8]}&page_size=10", listed(ID))
     adapter.answer(f"GET /v1/runs/{ID}", body(task("train")))
     assert json.loads(run("runs", "show", wanted, "--json").out)["run_id"] == ID
 
 
 def test_a_name_of_several_runs_is_refused_with_their_ids(adapter: ScriptedAdapter, run: Run) -> None:
-    adapter.answer("GET /runs", listed(ID, OTHER))
+    adapter.answer(by_name("nightly"), listed(ID, OTHER))
     ended = run("runs", "show", "nightly")
     assert ended.code == 1
     assert ID in ended.err
@@ -89,7 +98,8 @@ def test_a_name_of_several_runs_is_refused_with_their_ids(adapter: ScriptedAdapt
 
 
 def test_an_unknown_run_is_one_line(adapter: ScriptedAdapter, run: Run) -> None:
-    adapter.answer("GET /runs", {})
+    adapter.answer(by_name("nothing"), listed())
+    adapter.answer("GET /v1/runs?id_prefix=nothing&page_size=10", listed())
     ended = run("runs", "stop", "nothing")
     assert (ended.code, ended.err) == (1, "kfadapter: No run is found with name or id nothing\n")
 
@@ -112,8 +122,8 @@ def test_show_prints_the_tree_of_tasks_and_why_one_failed(adapter: ScriptedAdapt
 
 
 def test_show_says_what_a_server_cannot_tell(adapter: ScriptedAdapter, run: Run) -> None:
-    adapter.answer(f"GET /v1/runs/{ID}", body(unavailable=["no artifacts on this server"]))
-    assert "not available: no artifacts on this server" in run("runs", "show", ID).out
+    adapter.answer(f"GET /v1/runs/{ID}", body(unavailable=[{"what": "artifacts", "reason": "not on this server"}]))
+    assert "not available: artifacts: not on this server" in run("runs", "show", ID).out
 
 
 def test_logs_of_several_tasks_carry_their_names(adapter: ScriptedAdapter, run: Run) -> None:
@@ -143,64 +153,119 @@ def test_a_task_that_is_not_there_is_answered_with_those_that_are(adapter: Scrip
 
 
 def test_a_run_without_logs_says_so(adapter: ScriptedAdapter, run: Run) -> None:
-    adapter.answer(f"GET /v1/runs/{ID}", body(task("one", has_log=False), unavailable=["no front door"]))
+    adapter.answer(
+        f"GET /v1/runs/{ID}",
+        body(task("one", has_log=False), unavailable=[{"what": "logs", "reason": "no front door"}]),
+    )
     ended = run("runs", "logs", ID)
     assert (ended.code, ended.err) == (1, "kfadapter: There is no log yet: no front door\n")
 
 
-def test_following_prints_each_line_once_and_ends_with_the_run(
+def stream(*events: tuple[str, dict[str, Any]]) -> bytes:
+    return b"".join(
+        f"event: {kind}\nid: {number}\ndata: {json.dumps(data)}\n\n".encode()
+        for number, (kind, data) in enumerate(events)
+    )
+
+
+def lines_of(name: str, *lines: str) -> tuple[str, dict[str, Any]]:
+    return "log", {"task": name, "task_id": f"id-{name}", "lines": list(lines)}
+
+
+END = ("end", {"state": "SUCCEEDED", "reason": None})
+
+
+def test_following_prints_each_line_once_and_ends_with_the_run(adapter: ScriptedAdapter, run: Run) -> None:
+    adapter.answer(f"GET /v1/runs/{ID}", body(task("t")))
+    told = stream(lines_of("t", "same", "same"), lines_of("t", "end"), END)
+    adapter.answer(f"GET /v1/runs/{ID}/logs?follow=true", told, content_type="text/event-stream")
+    assert run("runs", "logs", ID, "-f").out == "t | same\nt | same\nt | end\n"
+
+
+def test_a_stream_that_breaks_off_is_taken_up_again(
     adapter: ScriptedAdapter, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runs, "FOLLOW_SECONDS", 0)
-    adapter.answer(f"GET /v1/runs/{ID}", body(task("t", "PENDING", has_log=False, attempts=0), state="RUNNING"))
-    for state in ("RUNNING", "RUNNING", "RUNNING"):
-        adapter.answer(f"GET /v1/runs/{ID}", body(task("t", state), state="RUNNING"))
+    monkeypatch.setattr(logstream, "RECONNECT_SECONDS", 0)
     adapter.answer(f"GET /v1/runs/{ID}", body(task("t")))
-    for text in (b"", b"same\nsa", b"same\nsame\n", b"same\nsame\nsame\nend"):
-        adapter.answer(log_of("t"), text, content_type="text/plain")
-    assert run("runs", "logs", ID, "-f").out == "t | same\nt | same\nt | same\nt | end\n"
+    target = f"GET /v1/runs/{ID}/logs?follow=true&task=t"
+    for told in (stream(lines_of("t", "one")), stream(lines_of("t", "two"), END)):
+        adapter.answer(target, told, content_type="text/event-stream")
+    assert run("runs", "logs", ID, "-f", "--task", "t").out == "one\ntwo\n"
 
 
-def test_following_begins_anew_with_a_new_attempt(
-    adapter: ScriptedAdapter, run: Run, monkeypatch: pytest.MonkeyPatch
+def test_a_stream_that_gives_up_says_why(adapter: ScriptedAdapter, run: Run) -> None:
+    adapter.answer(f"GET /v1/runs/{ID}", body(task("t")))
+    told = stream(("end", {"state": None, "reason": "Kubeflow is away"}))
+    adapter.answer(f"GET /v1/runs/{ID}/logs?follow=true&tail=2", told, content_type="text/event-stream")
+    ended = run("runs", "logs", ID, "-f", "--tail", "2")
+    assert (ended.code, ended.err) == (1, "kfadapter: the log cannot be followed any longer: Kubeflow is away\n")
+
+
+@pytest.mark.parametrize(
+    ("state", "code"), [("SUCCEEDED", 0), ("SKIPPED", 0), ("FAILED", 3), ("CANCELED", 4), ("RUNNING", 5)]
+)
+def test_waiting_ends_with_a_number_for_each_end(adapter: ScriptedAdapter, run: Run, state: str, code: int) -> None:
+    failure = {"task": "train", "message": "no data", "log_tail": ["Traceback", "ValueError"], "pod": None}
+    told = body(task("train", "FAILED"), state=state, failure=failure if state == "FAILED" else None)
+    adapter.answer(f"GET /v1/runs/{ID}", told)
+    ended = run("runs", "wait", ID, "--timeout", "0")
+    assert ended.code == code
+    assert f"{ID} {state}\n" == ended.out
+    assert ("train: no data\n  Traceback\n  ValueError\n" in ended.err) is (state == "FAILED")
+
+
+def test_start_waits_and_tells_what_happens(adapter: ScriptedAdapter, run: Run) -> None:
+    started = {"run_id": ID, "display_name": "nightly", "state": "PENDING", "arguments": {}, "effective_arguments": {}}
+    adapter.answer("POST /v1/runs", started, status=201)
+    adapter.answer(f"GET /v1/runs/{ID}", body(task("train", "RUNNING", finished_at=None), state="RUNNING"))
+    adapter.answer(f"GET /v1/runs/{ID}?wait=20.0", body(task("train")))
+    ended = run("runs", "start", "qoe", "--arg", "epochs=3", "--label", "team=radio", "--wait")
+    assert (ended.code, ended.out) == (0, f"{ID} SUCCEEDED\n")
+    assert "task train: RUNNING\n" in ended.err
+    assert "task train: SUCCEEDED after 4.0 s\n" in ended.err
+    sent = json.loads(adapter.requests[0][2])
+    assert (sent["pipeline"], sent["arguments"], sent["labels"]) == ("qoe", {"epochs": "3"}, {"team": "radio"})
+
+
+def test_compare_shows_what_differs(adapter: ScriptedAdapter, run: Run) -> None:
+    rows = [
+        {"name": "epochs", "values": [1, 2], "present": [True, True], "differs": True},
+        {"name": "rate", "values": [0.5, 0.5], "present": [True, True], "differs": False},
+    ]
+    told = {"runs": listed(ID, OTHER)["runs"], "arguments": rows, "metrics": [], "tasks": [], "seconds": [1, 2]}
+    adapter.answer(f"GET /v1/runs:compare?ids={ID}&ids={OTHER}", told)
+    out = run("runs", "compare", ID, OTHER).out
+    assert "epochs" in out
+    assert "rate" not in out
+    assert "rate" in run("runs", "compare", ID, OTHER, "--all").out
+
+
+def test_download_writes_a_new_file_and_never_over_another(
+    adapter: ScriptedAdapter, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runs, "FOLLOW_SECONDS", 0)
-    run_body = f"GET /v1/runs/{ID}"
-    adapter.answer(run_body, body(task("t", "RUNNING"), state="RUNNING"))
-    adapter.answer(run_body, body(task("t", "RUNNING"), state="RUNNING"))
-    adapter.answer(run_body, body(task("t", attempts=2)))
-    adapter.answer(log_of("t"), b"first try\n", content_type="text/plain")
-    adapter.answer(log_of("t"), b"second\n", content_type="text/plain")
-    assert run("runs", "logs", ID, "-f", "--task", "t").out == "first try\nsecond\n"
+    monkeypatch.chdir(tmp_path)
+    adapter.answer(f"GET /v1/runs/{ID}/artifacts/model", b"0123", content_type="application/octet-stream")
+    assert run("runs", "download", ID, "model").code == 0
+    assert (tmp_path / "artifact").read_bytes() == b"0123"
+    ended = run("runs", "download", ID, "model")
+    assert (ended.code, ended.err) == (
+        1,
+        "kfadapter: artifact is there already; name another file with --output\n",
+    )
 
 
-def test_following_reads_only_what_is_new_from_servers_that_know_ranges(
-    adapter: ScriptedAdapter, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(runs, "FOLLOW_SECONDS", 0)
-    for _ in range(5):
-        adapter.answer(f"GET /v1/runs/{ID}", body(task("t", "RUNNING"), state="RUNNING"))
-    adapter.answer(f"GET /v1/runs/{ID}", body(task("t")))
-    for text, status in ((b"one\ntw", 200), (b"two\n", 206), (b"", 416), (b"three\n", 206), (b"four", 206)):
-        adapter.answer(log_of("t"), text, status=status, content_type="text/plain")
-    assert run("runs", "logs", ID, "-f", "--task", "t").out == "one\ntwo\nthree\nfour\n"
+def test_a_retry_says_what_became_of_it(adapter: ScriptedAdapter, run: Run) -> None:
+    told = {"run_id": OTHER, "state": "PENDING", "retried_run_id": ID, "by": "clone", "reason": "it cannot"}
+    adapter.answer(f"POST /v1/runs/{ID}:retry", told, status=202)
+    assert run("runs", "retry", ID).out == f"{OTHER} takes its place (it cannot)\n"
 
 
-def test_following_with_tail_begins_with_the_last_lines(adapter: ScriptedAdapter, run: Run) -> None:
-    adapter.answer(f"GET /v1/runs/{ID}", body(task("t")))
-    adapter.answer(log_of("t"), b"1\n2\n3\n", content_type="text/plain")
-    assert run("runs", "logs", ID, "-f", "--tail", "2", "--task", "t").out == "2\n3\n"
+def test_a_list_that_is_not_complete_says_so(adapter: ScriptedAdapter, run: Run) -> None:
+    adapter.answer(LIST, listed(ID, complete=False))
+    assert "older runs than 2025-03-01 00:00:00 may be missing" in run("runs", "list").err
 
 
 def test_stop_terminates_and_says_the_state(adapter: ScriptedAdapter, run: Run) -> None:
     adapter.answer(f"POST /v1/runs/{ID}:terminate", {"run_id": ID, "state": "CANCELING"}, status=202)
     assert run("runs", "stop", ID).out == f"{ID} is told to stop; it is CANCELING now\n"
     assert json.loads(run("runs", "stop", ID, "--json").out) == {"run_id": ID, "state": "CANCELING"}
-
-
-def test_list_is_in_the_order_of_creation_whatever_the_names(adapter: ScriptedAdapter, run: Run) -> None:
-    first, second = listed(OTHER, name="z"), listed(ID, name="a")
-    for entry in second.values():
-        entry["created_at"] = "Wed, 12 Mar 2025 10:00:00 GMT"
-    adapter.answer("GET /runs", second | first)
-    assert [line.split()[0] for line in run("runs", "list").out.splitlines()] == ["NAME", "z", "a"]

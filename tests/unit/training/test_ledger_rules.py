@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
 from kfadapter.database.transactions import Transactions
-from kfadapter.errors import LeaseLost, TransitionRefused
+from kfadapter.errors import IdempotencyKeyReused, LeaseLost, NotRedeliverable, TransitionRefused
 from kfadapter.training.ledger import Ledger
+from kfadapter.training.ledger_launches import bury
 from kfadapter.training.ledger_notifications import DeliveryReport
 from kfadapter.training.ledger_watch import Sighting
 from kfadapter.training.notify_policy import NotifyPolicy
-from kfadapter.training.records import Notification, TrainingRun
+from kfadapter.training.records import ExecutionKey, Notification, TrainingRun
 from kfadapter.training.states import NotificationState, RunState
 from support.training import make_request
 
@@ -42,6 +44,7 @@ class LedgerRules(RuleBasedStateMachine):
         self._now = datetime(2030, 1, 1, tzinfo=UTC)
         self._ends: dict[str, RunState] = {}
         self._payloads: dict[str, str] = {}
+        self._keyed: dict[tuple[str, int], str] = {}
         self._delivered: list[tuple[str, int]] = []
 
     def _open_ledger(self) -> None:
@@ -56,13 +59,48 @@ class LedgerRules(RuleBasedStateMachine):
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
         return self._loop.run_until_complete(work)
 
-    @rule(target=runs, job=st.sampled_from("123"), number=st.integers(0, 3))
-    def intend(self, job: str, number: int) -> str:
+    @rule(target=runs, job=st.sampled_from("123"), number=st.integers(0, 3), is_keyed=st.booleans())
+    def intend(self, job: str, number: int, is_keyed: bool) -> str:
         until = self._now + timedelta(seconds=60)
-        request = make_request(job, parameters={"n": number})
-        return self._do(
-            self._ledger.intend(request, run_id=str(uuid4()), claimed_until=until, now=self._now)
-        ).run.run_id
+        key = ExecutionKey(value=f"key-{number}", digest=str(number)) if is_keyed else None
+        request = make_request(job, parameters={"n": number}, key=key)
+        intended = self._do(self._ledger.intend(request, run_id=str(uuid4()), claimed_until=until, now=self._now))
+        run = intended.run
+        if is_keyed:
+            known = self._keyed.get((job, number))
+            assert known is None or known == run.run_id or self._run(known).accepted_at is None
+            if not intended.is_joined:
+                self._keyed[job, number] = run.run_id
+        return run.run_id
+
+    @rule(job=st.sampled_from("123"), number=st.integers(0, 3))
+    def reuse_a_key(self, job: str, number: int) -> None:
+        if (job, number) not in self._keyed:
+            return
+        key = ExecutionKey(value=f"key-{number}", digest="another request")
+        request = make_request(job, parameters={"n": 9}, key=key)
+        refused = self._ledger.intend(request, run_id=str(uuid4()), claimed_until=self._now, now=self._now)
+        with pytest.raises(IdempotencyKeyReused):
+            self._do(refused)
+
+    @rule(job=st.sampled_from("123"), sequence=st.integers(1, 4))
+    def redeliver(self, job: str, sequence: int) -> None:
+        record = self._do(self._ledger.job(job))
+        told = {one.notification.sequence: one for one in (record.runs if record else ()) if one.notification}
+        try:
+            found = self._do(self._ledger.redeliver(job, sequence, now=self._now))
+        except NotRedeliverable:
+            assert not told[sequence].run.is_told
+            return
+        assert (found is None) == (sequence not in told)
+        if found is not None:
+            assert told[sequence].run.is_told
+            self._delivered = [one for one in self._delivered if one[0] != job]  # its order begins anew
+
+    @rule()
+    def bury_this_process(self) -> None:
+        """The other replicas take this one for dead: it holds nothing any more."""
+        self._do(self._database.write(bury, self._ledger.claimant, self._now))
 
     @rule(run_id=runs)
     def accept(self, run_id: str) -> None:

@@ -5,8 +5,11 @@ import pytest
 from kfadapter.errors import TransitionRefused
 from kfadapter.training.states import (
     END_WORDS,
+    NOTIFICATION_TRANSITIONS,
     RUN_TRANSITIONS,
+    NotificationState,
     RunState,
+    check_notification_transition,
     check_run_transition,
     end_of,
     states_before,
@@ -51,3 +54,15 @@ def test_kubeflows_own_word_is_told(word: str) -> None:
 @pytest.mark.parametrize("word", ["", "RUNNING", "PENDING"])
 def test_an_end_kubeflow_has_no_word_for_is_told_as_failed(state: RunState, word: str) -> None:
     assert told_as(state, word) == "FAILED"
+
+
+def test_what_nobody_is_to_hear_stays_unsaid() -> None:
+    assert NOTIFICATION_TRANSITIONS[NotificationState.CANCELLED] == frozenset()
+    assert set(NOTIFICATION_TRANSITIONS) == set(NotificationState)
+
+
+def test_only_a_person_brings_a_notification_back() -> None:
+    back = {state for state, nexts in NOTIFICATION_TRANSITIONS.items() if NotificationState.PENDING in nexts}
+    assert back == {NotificationState.DELIVERED, NotificationState.DEAD}
+    with pytest.raises(TransitionRefused, match="notification 7/1 is cancelled"):
+        check_notification_transition("7/1", NotificationState.CANCELLED, NotificationState.PENDING)

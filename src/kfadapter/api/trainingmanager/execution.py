@@ -1,5 +1,8 @@
 """`POST /trainingjobs/{id}/execution`: the Training Manager starts a training job."""
 
+import hashlib
+import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import cast
 
@@ -14,11 +17,16 @@ from kfadapter.api.trainingmanager.errors import error_answer
 from kfadapter.api.trainingmanager.operation import Operation
 from kfadapter.errors import KFAdapterError
 from kfadapter.service import Service
-from kfadapter.training.execution import Execution, ExecutionRequest
+from kfadapter.training.execution import ExecutionRequest
+from kfadapter.training.records import ExecutionKey, TrainingRun
 
 REQUIRED = ("arguments", "pipeline_name", "experiment_name", "pipeline_version")
 SCHEDULED = "scheduled"
 MAX_JOB_ID_LENGTH = 255
+KEY_HEADER = "Idempotency-Key"
+MAX_KEY_LENGTH = 255
+# A structured-field string (RFC 8941), as draft-ietf-httpapi-idempotency-key-header asks for.
+QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
 
 
 class ExecutionRoutes:
@@ -35,17 +43,33 @@ class ExecutionRoutes:
     async def execute(self, request: Request) -> Response:
         """Start one run for the job; the answer is upstream's, with the arguments as the run got them."""
         body = await read_json_object(request)
-        wanted = execution_request(request.path_params["job_id"], body)
+        wanted = execution_request(request.path_params["job_id"], body, execution_key(request, body))
         try:
-            execution = await self._executor.execute(wanted)
+            run = (await self._executor.execute(wanted)).run
         except KFAdapterError as exc:
             return error_answer(exc, {"payload": body})
-        run_id = execution.launched.run.run_id
-        after = BackgroundTask(self._launcher.answered, run_id)
-        return json_answer(execution_body(wanted, execution), after=after)
+        after = BackgroundTask(self._launcher.answered, run.run_id)
+        return json_answer(execution_body(wanted, run), after=after)
 
 
-def execution_request(job_id: str, body: Mapping[str, object]) -> ExecutionRequest:
+def execution_key(request: Request, body: Mapping[str, object]) -> ExecutionKey | None:
+    """The `Idempotency-Key` of a request: a text in quotes, as the draft has it, or without.
+
+    Raises:
+        BadRequest: It is empty, too long, or not printable ASCII.
+    """
+    given = request.headers.get(KEY_HEADER)
+    if given is None:
+        return None
+    quoted = QUOTED.fullmatch(given.strip())
+    value = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else given.strip()
+    if not 0 < len(value) <= MAX_KEY_LENGTH or not (value.isascii() and value.isprintable()):
+        raise BadRequest(f"{KEY_HEADER} must be a text of 1 to {MAX_KEY_LENGTH} printable ASCII characters")
+    canonical = json.dumps(body, sort_keys=True).encode()
+    return ExecutionKey(value=value, digest=hashlib.sha256(canonical).hexdigest())
+
+
+def execution_request(job_id: str, body: Mapping[str, object], key: ExecutionKey | None = None) -> ExecutionRequest:
     """The request in its body, checked.
 
     Raises:
@@ -65,25 +89,25 @@ def execution_request(job_id: str, body: Mapping[str, object]) -> ExecutionReque
         pipeline_version=str(body["pipeline_version"] or ""),
         experiment_name=str(body["experiment_name"]),
         arguments=cast(dict[str, object], body["arguments"]),
+        key=key,
     )
 
 
-def execution_body(request: ExecutionRequest, execution: Execution) -> dict[str, object]:
+def execution_body(request: ExecutionRequest, run: TrainingRun) -> dict[str, object]:
     """Upstream's answer, with the experiment that was asked for, and what became of the arguments."""
-    run, resolved = execution.launched.run, execution.resolved
     return {
         "trainingjob_id": request.job_id,
         "run_id": run.run_id,
         "run_name": run.display_name,
         "experiment_name": request.experiment_name,
-        "experiment_id": resolved.experiment.experiment_id,
+        "experiment_id": run.experiment_id,
         "pipeline_name": request.pipeline_name,
-        "pipeline_id": resolved.pipeline.pipeline_id,
-        "pipeline_version": resolved.version.display_name,
-        "pipeline_version_id": resolved.version.pipeline_version_id,
+        "pipeline_id": run.pipeline_id,
+        "pipeline_version": run.version_name,
+        "pipeline_version_id": run.pipeline_version_id,
         "run_status": SCHEDULED,
-        "ignored_arguments": list(execution.fitted.ignored),
-        "effective_arguments": execution.fitted.effective,
+        "ignored_arguments": list(run.ignored_arguments),
+        "effective_arguments": dict(run.effective_arguments),
     }
 
 

@@ -12,6 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from kfadapter.testing.kubeflow.calls import Asked, Handler
 from kfadapter.testing.kubeflow.pipeline_calls import PipelineCalls
+from kfadapter.testing.kubeflow.recurring_calls import RecurringCalls
 from kfadapter.testing.kubeflow.run_calls import ExperimentCalls, RunCalls
 from kfadapter.testing.kubeflow.wire import (
     KFPError,
@@ -49,7 +50,12 @@ class Application:
         self._lock = lock
         self._prefix = prefix
         self._tag_name = tag_name
-        calls = (PipelineCalls(world, wire), ExperimentCalls(world, wire), RunCalls(world, wire))
+        calls = (
+            PipelineCalls(world, wire),
+            ExperimentCalls(world, wire),
+            RunCalls(world, wire),
+            RecurringCalls(world, wire),
+        )
         table = [("*", "/healthz", self._healthz), *(route for one in calls for route in one.routes())]
         self._routes: list[tuple[str, re.Pattern[str], Handler]] = [
             (method, re.compile(pattern), handler) for method, pattern, handler in table
@@ -115,6 +121,8 @@ class Application:
             if not asked.one("podname"):
                 return text_reply(400, "podname argument is required")
             content, missing = self._world.logs.get(asked.one("podname")), "pod not found"
+        elif path in ("/k8s/pod", "/k8s/pod/events"):
+            return self._pod(path, asked)
         elif path == "/artifacts/get":
             content, missing = self._world.artifacts.get((asked.one("bucket"), asked.one("key"))), "artifact not found"
         else:
@@ -122,6 +130,16 @@ class Application:
         if content is None:
             return text_reply(404, missing)
         return Reply(content_type="text/plain; charset=utf-8", body=content)
+
+    def _pod(self, path: str, asked: Asked) -> Reply:
+        """A pod, or its events, as the UI's server passes them on from Kubernetes."""
+        for name in ("podname", "podnamespace"):
+            if not asked.one(name):
+                return text_reply(422, f"{name} argument is required")
+        pod = self._world.pods.get(asked.one("podname"))
+        if path.endswith("/events"):
+            return json_reply({"items": self._world.pod_events.get(asked.one("podname"), [])}, self._wire)
+        return text_reply(500, "Could not get pod: not found") if pod is None else json_reply(pod, self._wire)
 
 
 async def _asked(scope: Scope, receive: Receive) -> Asked:

@@ -51,6 +51,18 @@ def create_run(world: World, body: Mapping[str, Any], wire: Wire) -> FakeRun:
     )
 
 
+def source_spec(world: World, body: Mapping[str, Any]) -> Any:
+    """The specification a recurring run names or brings along, once its arguments fit.
+
+    Raises:
+        KFPError: There is none, or they do not.
+    """
+    version = _version(world, body.get("pipeline_version_reference") or {}) if "pipeline_spec" not in body else None
+    spec = version.pipeline_spec if version is not None else _inline(body["pipeline_spec"])
+    check_parameters(root_parameters(spec), (body.get("runtime_config") or {}).get("parameters") or {})
+    return spec
+
+
 def check_parameters(declared: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     """Refuse unknown, missing and ill-typed arguments, one at a time as KFP does.
 

@@ -260,6 +260,12 @@ class FakeKubeflow:
         with self.lock:
             self.world.logs[pod_name] = content
 
+    def add_pod(self, pod_name: str, pod: Any, events: Iterable[Any] = ()) -> None:
+        """What the front door says of a pod, and of its events, in Kubernetes' JSON."""
+        with self.lock:
+            self.world.pods[pod_name] = pod
+            self.world.pod_events[pod_name] = list(events)
+
     def add_artifact(self, bucket: str, key: str, content: bytes) -> None:
         """What the front door finds in an object store."""
         with self.lock:

@@ -1,7 +1,7 @@
 """What a fake Kubeflow can list, and by which names its fields are filtered and sorted."""
 
 from kfadapter.testing.kubeflow.lists import Table
-from kfadapter.testing.kubeflow.world import FakeExperiment, FakePipeline, FakeRun, FakeVersion
+from kfadapter.testing.kubeflow.world import FakeExperiment, FakePipeline, FakeRecurringRun, FakeRun, FakeVersion
 
 PIPELINES: Table[FakePipeline] = Table(
     type_name="Pipeline",
@@ -64,6 +64,21 @@ RUNS: Table[FakeRun] = Table(
         "created_at": lambda row: row.created_at,
         "scheduled_at": lambda row: row.scheduled_at,
         "finished_at": lambda row: row.finished_at,
+    },
+    context="Failed to create list options",
+)
+
+RECURRING_RUNS: Table[FakeRecurringRun] = Table(
+    type_name="Job",
+    identity=lambda row: row.recurring_run_id,
+    columns={
+        "recurring_run_id": lambda row: row.recurring_run_id,
+        "id": lambda row: row.recurring_run_id,
+        "name": lambda row: row.display_name,
+        "display_name": lambda row: row.display_name,
+        "experiment_id": lambda row: row.experiment_id,
+        "created_at": lambda row: row.created_at,
+        "updated_at": lambda row: row.updated_at,
     },
     context="Failed to create list options",
 )

@@ -102,6 +102,23 @@ class FakeRun:
         self.finished_at = at if state in ENDED else NOT_YET
 
 
+@dataclass(kw_only=True)
+class FakeRecurringRun:
+    """A recurring run as the fake stores it; it starts nothing.
+
+    Attributes:
+        fields: The keys of the answer that are kept as they were sent.
+    """
+
+    recurring_run_id: str
+    display_name: str
+    experiment_id: str
+    is_enabled: bool
+    created_at: datetime
+    updated_at: datetime
+    fields: dict[str, Json] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Course:
     """How runs go by themselves.
@@ -126,9 +143,12 @@ class World:
         self.versions: dict[str, FakeVersion] = {}
         self.experiments: dict[str, FakeExperiment] = {}
         self.runs: dict[str, FakeRun] = {}
+        self.recurring_runs: dict[str, FakeRecurringRun] = {}
         self.workflows: Counter[str] = Counter()
         self.logs: dict[str, bytes] = {}
         self.artifacts: dict[tuple[str, str], bytes] = {}
+        self.pods: dict[str, Json] = {}
+        self.pod_events: dict[str, list[Json]] = {}
         self.course: Course | None = None
         self.add_experiment("Default", DEFAULT_DESCRIPTION)
 

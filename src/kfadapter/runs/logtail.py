@@ -1,4 +1,4 @@
-"""The end of a text that comes in blocks."""
+"""Parts of a text that comes in blocks: its end, or a stretch of its bytes."""
 
 from collections import deque
 from collections.abc import AsyncIterator
@@ -20,3 +20,14 @@ async def last_lines(blocks: AsyncIterator[bytes], count: int) -> AsyncIterator[
         lines.append(rest)
     for line in lines:
         yield line
+
+
+async def from_byte(blocks: AsyncIterator[bytes], offset: int) -> AsyncIterator[bytes]:
+    """The text from a byte on; nothing when it is shorter."""
+    passed = 0
+    async for block in blocks:
+        if passed >= offset:
+            yield block
+        elif passed + len(block) > offset:
+            yield block[offset - passed :]
+        passed += len(block)

@@ -1,0 +1,1 @@
+"""Runs as data: their index, details, starts, labels, comparison, logs and recurring runs."""
