@@ -28,6 +28,7 @@ from kfadapter.training.ledger_launches import bury
 from kfadapter.training.notify_policy import NotifyPolicy
 from kfadapter.training.outbox import Outbox
 from kfadapter.training.resolution import Resolver
+from kfadapter.training.retention import Retention
 from kfadapter.training.run_report import RunReports
 from kfadapter.training.stuck import StuckLimits
 from kfadapter.training.stuck_watch import StuckWatch
@@ -243,12 +244,14 @@ async def _running(service: Service) -> AsyncIterator[None]:
         stops=settings.stuck_stop,
         leads=lambda: service.replica.leads,
     )
+    retention = Retention(ledger, clock, keep_days=settings.keep_jobs_days, leads=lambda: service.replica.leads)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(loops.stop)
         loops.start("replica", service.replica.run())
         loops.start("launcher", service.launcher.run())
         loops.start("watcher", watcher.run())
         loops.start("stuck", stuck.run())
+        loops.start("retention", retention.run())
         if (url := settings.training_manager_base_url) is not None:
             training_manager = TrainingManager(url, settings.notify_timeout_seconds)
             await stack.enter_async_context(training_manager)
