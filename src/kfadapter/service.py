@@ -39,6 +39,7 @@ from kfadapter.training.ledger_launches import bury
 from kfadapter.training.notify_policy import NotifyPolicy
 from kfadapter.training.outbox import Outbox
 from kfadapter.training.resolution import Resolver
+from kfadapter.training.retention import Retention
 from kfadapter.training.run_report import RunReports
 from kfadapter.training.stuck import StuckLimits
 from kfadapter.training.stuck_watch import StuckWatch
@@ -293,6 +294,7 @@ async def _running(service: Service) -> AsyncIterator[None]:
         stops=settings.stuck_stop,
         leads=lambda: service.replica.leads,
     )
+    retention = Retention(ledger, clock, keep_days=settings.keep_jobs_days, leads=lambda: service.replica.leads)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(loops.stop)
         stack.push_async_callback(service.runs.starter.close)
@@ -303,6 +305,7 @@ async def _running(service: Service) -> AsyncIterator[None]:
         loops.start("run-starts", service.runs.settler.run())
         loops.start("stuck", stuck.run())
         await _start_events(service)
+        loops.start("retention", retention.run())
         if (url := settings.training_manager_base_url) is not None:
             training_manager = TrainingManager(url, settings.notify_timeout_seconds)
             await stack.enter_async_context(training_manager)

@@ -94,6 +94,9 @@ class Settings(BaseSettings):
         ge=0,
         description="A run that takes so many times what its pipeline's runs took is reported as stuck; 0: never.",
     )
+    keep_jobs_days: float = Field(
+        0.0, ge=0, le=36_500, description="Training jobs that are over are forgotten so many days later; 0: never."
+    )
     stuck_stop: bool = Field(False, description="A run that is reported as stuck is stopped as well.")
     upload_limit_bytes: int = Field(32 * 1024 * 1024, ge=1, description="Largest pipeline package accepted.")
     events_source: str = Field(

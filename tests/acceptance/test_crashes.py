@@ -96,7 +96,7 @@ def upload(adapter: AdapterProcess) -> None:
 
 @pytest.mark.process
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 def test_every_job_is_told_when_the_service_is_killed_at_random_moments(
     adapter: AdapterProcess, kubeflow: FakeKubeflow, training_manager: FakeTrainingManager, seed: int
 ) -> None:

@@ -176,3 +176,19 @@ async def test_the_usual_time_is_that_of_the_runs_that_succeeded(ledger: Ledger)
         await end(ledger, run_id, "FAILED" if number == 3 else "SUCCEEDED", at=10)
     assert await ledger.durations(["v-1", "v-2"]) == {"v-1": [timedelta(seconds=10)] * 3}
     assert await ledger.going_runs() == []
+
+
+async def test_only_what_is_over_and_told_is_forgotten(ledger: Ledger) -> None:
+    over = await start(ledger, "over")
+    await end(ledger, over)
+    await deliver(ledger, "pending", 10, status=503)
+    await deliver(ledger, "delivered", 30)
+    untold = await start(ledger, "untold")
+    await end(ledger, untold)
+    await start(ledger, "going")
+    await start(ledger, "young", at=1000)
+    assert await ledger.forget_jobs(before=later(500), limit=10) == 1
+    assert [job.head.job_id for job in await ledger.jobs(limit=10)] == ["young", "untold", "going"]
+    assert await ledger.run(over) is None
+    assert await ledger.forget_jobs(before=later(500), limit=10) == 0
+    assert await ledger.job("over") is None

@@ -14,6 +14,8 @@ from kfadapter.database.announcements import taken
 from kfadapter.errors import DatabaseError
 
 BUSY_MILLISECONDS = 10_000
+# Each connection's own copy of pages, beside the system's: it grows with the file up to this, for every thread.
+CACHE_KIB = 512
 CONNECT_SECONDS = 5
 POSTGRESQL_DRIVER = "postgresql+psycopg"
 READS = "kfadapter_reads"
@@ -148,6 +150,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     finally:
         cursor.close()
 

@@ -12,7 +12,14 @@ from datetime import datetime, timedelta
 
 from kfadapter.database.training_tables import notifications, training_runs
 from kfadapter.database.transactions import Transactions
-from kfadapter.training import ledger_launches, ledger_notifications, ledger_reads, ledger_stuck, ledger_watch
+from kfadapter.training import (
+    ledger_launches,
+    ledger_notifications,
+    ledger_reads,
+    ledger_retention,
+    ledger_stuck,
+    ledger_watch,
+)
 from kfadapter.training.ledger_launches import Claim, Intended
 from kfadapter.training.ledger_notifications import DeliveryReport
 from kfadapter.training.ledger_reads import JobFilter, JobRecord, RunRecord
@@ -202,6 +209,10 @@ class Ledger:
         found = await self._transactions.write(ledger_notifications.redeliver, job_id, sequence, now)
         self.notifications_changed.set()
         return found
+
+    async def forget_jobs(self, *, before: datetime, limit: int) -> int:
+        """Delete jobs whose newest execution is older, and that are over and told. Returns how many."""
+        return await self._transactions.write(ledger_retention.forget_jobs, before, limit)
 
     # Reading
 
