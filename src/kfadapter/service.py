@@ -18,7 +18,7 @@ from kfadapter.engine.config import EngineSettings, Keeping
 from kfadapter.errors import SettingsError
 from kfadapter.events.addresses import Addresses
 from kfadapter.events.courier import Courier
-from kfadapter.events.retention import Retention
+from kfadapter.events.retention import EventRetention
 from kfadapter.events.retries import RetryPolicy
 from kfadapter.events.sender import Sender
 from kfadapter.events.subscribers import Subscribers
@@ -39,7 +39,7 @@ from kfadapter.training.ledger_launches import bury
 from kfadapter.training.notify_policy import NotifyPolicy
 from kfadapter.training.outbox import Outbox
 from kfadapter.training.resolution import Resolver
-from kfadapter.training.retention import Retention
+from kfadapter.training.retention import JobRetention
 from kfadapter.training.run_report import RunReports
 from kfadapter.training.stuck import StuckLimits
 from kfadapter.training.stuck_watch import StuckWatch
@@ -294,7 +294,7 @@ async def _running(service: Service) -> AsyncIterator[None]:
         stops=settings.stuck_stop,
         leads=lambda: service.replica.leads,
     )
-    retention = Retention(ledger, clock, keep_days=settings.keep_jobs_days, leads=lambda: service.replica.leads)
+    retention = JobRetention(ledger, clock, keep_days=settings.keep_jobs_days, leads=lambda: service.replica.leads)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(loops.stop)
         stack.push_async_callback(service.runs.starter.close)
@@ -305,7 +305,7 @@ async def _running(service: Service) -> AsyncIterator[None]:
         loops.start("run-starts", service.runs.settler.run())
         loops.start("stuck", stuck.run())
         await _start_events(service)
-        loops.start("retention", retention.run())
+        loops.start("job-retention", retention.run())
         if (url := settings.training_manager_base_url) is not None:
             training_manager = TrainingManager(url, settings.notify_timeout_seconds)
             await stack.enter_async_context(training_manager)
@@ -324,11 +324,11 @@ async def _start_events(service: Service) -> None:
     )
     courier = Courier(database, service.tail, service.sender, clock, source=settings.events_source, policy=policy)
     kept_for = timedelta(days=settings.events_kept_days)
-    retention = Retention(database, clock, kept_for=kept_for, kept_count=settings.events_kept_count)
+    retention = EventRetention(database, clock, kept_for=kept_for, kept_count=settings.events_kept_count)
     await service.tail.advance()
     service.loops.start("events", service.tail.run())
     service.loops.start("courier", courier.run())
-    service.loops.start("retention", retention.run())
+    service.loops.start("event-retention", retention.run())
 
 
 @contextmanager

@@ -18,7 +18,6 @@ from kfadapter.events.filters import EventFilter
 from kfadapter.events.subscribers import LONGEST_OVERLAP, OVERLAP, Subscribers, Tested
 from kfadapter.events.subscriptions import Delivery, DeliveryState, Subscription, Try
 from kfadapter.service import Service
-from kfadapter.training.records import rfc3339
 
 PAGE_SIZE = 50
 LARGEST_PAGE = 200

@@ -54,7 +54,9 @@ class Call(Generic[T_co]):
 
     def query(self) -> dict[str, str | list[str]]:
         """The query as texts; a list of texts is given several times."""
-        return {name: _text(value) for name, value in self.params.items() if value is not None and value not in ("", (), [])}
+        return {
+            name: _text(value) for name, value in self.params.items() if value is not None and value not in ("", (), [])
+        }
 
 
 def _text(value: object) -> str | list[str]:

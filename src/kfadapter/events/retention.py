@@ -18,7 +18,7 @@ AT_ONCE = 500
 log = structlog.get_logger(__name__)
 
 
-class Retention:
+class EventRetention:
     """Deletes what is too old. `run` is one of the service's loops; replicas may do it at the same time.
 
     Args:

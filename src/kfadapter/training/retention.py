@@ -16,7 +16,7 @@ AT_ONCE = 100
 log = structlog.get_logger(__name__)
 
 
-class Retention:
+class JobRetention:
     """Forgets.
 
     Args:

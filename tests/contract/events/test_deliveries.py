@@ -12,7 +12,7 @@ from standardwebhooks import WebhookVerificationError
 from kfadapter.errors import AddressRefused, SubscriptionNotFound, SubscriptionRefused
 from kfadapter.events import store_deliveries
 from kfadapter.events.filters import EventFilter
-from kfadapter.events.retention import Retention
+from kfadapter.events.retention import EventRetention
 from kfadapter.events.subscriptions import DeliveryState, SubscriptionState
 from kfadapter.events.types import EventType
 from kfadapter.testing.faults import Fault
@@ -400,7 +400,7 @@ async def test_old_events_and_deliveries_are_forgotten_together_with_their_tries
     await post.deliver()
     post.clock.advance(31 * DAY)
     await post.tell(new_event("new", at=post.clock.now()))
-    retention = Retention(post.database, post.clock, kept_for=timedelta(days=30), kept_count=1000)
+    retention = EventRetention(post.database, post.clock, kept_for=timedelta(days=30), kept_count=1000)
     assert await retention.forget() == (1, 1)
     assert [one.subject for one in await post.deliveries(subscription)] == ["new"]
     assert [one.subject for one in await post.database.write(everything)] == ["new"]
