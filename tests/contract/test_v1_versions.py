@@ -88,10 +88,15 @@ def test_an_unchanged_specification_is_304_without_asking_kubeflow(fake: FakeKub
     for form in ("spec.yaml", "spec.json", "graph.json", "parameters", "images"):
         tag = adapter.http.get(f"{base(made)}/{form}").headers["etag"]
         assert tag.startswith('"')
-        before = len(fake.requests)
+        before = len(asked_for_pipelines(fake))
         again = adapter.http.get(f"{base(made)}/{form}", headers={"If-None-Match": f'"other", {tag}'})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
-        assert len(fake.requests) == before
+        assert len(asked_for_pipelines(fake)) == before
+
+
+def asked_for_pipelines(fake: FakeKubeflow) -> list[str]:
+    """What was asked but for what the index of runs asks by itself."""
+    return [request.path for request in fake.requests if "/pipelines" in request.path]
 
 
 def test_only_addresses_by_id_are_kept_for_good(any_adapter: RunningAdapter) -> None:

@@ -32,7 +32,8 @@ class RunningAdapter:
         self.settings: Settings = load_settings(data_dir=data_dir, **{**defaults, **settings})
         self._listener = listen("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self.http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        # Plain HTTP on loopback: loading certificate authorities would cost more than the rest of the client.
+        self.http = httpx.Client(base_url=self.url, timeout=30, trust_env=False, verify=False)
         self._ready = threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="adapter", daemon=True)

@@ -21,6 +21,7 @@ from uvicorn.server import ServerState
 
 TRANSPORT_EXTENSION = "kfadapter.transport"
 SWITCH_SECONDS = 10.0
+ACCEPT_TURNS = 5
 BACKLOG = 512
 
 T = TypeVar("T")
@@ -132,8 +133,11 @@ class LoopbackServer:
             await self._end_tasks()
 
     async def _abort(self) -> None:
-        for connection in list(self._state.connections):
-            connection.transport.abort()
+        # Connections that were being accepted just now show themselves within a few turns of the loop.
+        for _ in range(ACCEPT_TURNS):
+            for connection in list(self._state.connections):
+                connection.transport.abort()
+            await asyncio.sleep(0)
         while self._state.connections:  # noqa: ASYNC110 - over after a turn or two of the loop
             await asyncio.sleep(0)
 
