@@ -1,10 +1,8 @@
 """What every test starts from: no variable of the service in the environment."""
 
 import os
-import sys
 
 import pytest
-import structlog
 
 UPSTREAM = ("KUBEFLOW_HOST", "KUBEFLOW_PORT", "KF_NAMESPACE", "KF_ADAPTER_PORT", "TRAININGMGR_HOST", "TRAININGMGR_PORT")
 
@@ -14,9 +12,3 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("KFADAPTER_") or name in UPSTREAM:
             monkeypatch.delenv(name)
-
-
-@pytest.fixture(autouse=True)
-def log_to_stderr() -> None:
-    """What a service in this process logs is not mixed with what a command prints."""
-    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))

@@ -1,6 +1,7 @@
 """`kfadapter events` and `kfadapter subscriptions` against a running adapter."""
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import structlog
 
 from kfadapter.cli.events import start_of
 from kfadapter.cli.main import main
@@ -32,7 +34,10 @@ def adapter(fake: FakeKubeflow, make_adapter: MakeAdapter, monkeypatch: pytest.M
 
 
 @pytest.fixture
-def run(adapter: RunningAdapter, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(adapter: RunningAdapter, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+    # The adapter runs in this process too: what it logs is not to be mixed with what the command prints.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
     def run(*arguments: str) -> tuple[int, str, str]:
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
@@ -40,7 +45,8 @@ def run(adapter: RunningAdapter, capsys: pytest.CaptureFixture[str]) -> Run:
         captured = capsys.readouterr()
         return int(ended.value.code or 0), captured.out, captured.err
 
-    return run
+    yield run
+    structlog.reset_defaults()
 
 
 @pytest.fixture

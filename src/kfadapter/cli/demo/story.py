@@ -215,18 +215,16 @@ class Story:
             raise DemoFailed(f"the Training Manager was not told within {TELL_SECONDS:.0f} s") from exc
         delivery = self._delivery()
         after = duration(max(0.0, (told.at - ended_at(run)).total_seconds()))
+        expected = self._expected_notification(run)
         self._stage.facts(
             [
                 ("request", f"POST {self._training_manager.url}{PATH}"),
-                (
-                    "body",
-                    json.dumps({name: told.body.get(name) for name in self._expected_notification(run)}) + " and more",
-                ),
+                ("body", json.dumps({name: told.body.get(name) for name in expected})),
+                ("also", ", ".join(name for name in told.body if name not in expected)),
                 ("when", f"{after} after the end of the run"),
                 ("answer", f"{delivery.get('status')} {value_text(delivery.get('answer'))}"),
             ]
         )
-        expected = self._expected_notification(run)
         is_told_right = {name: told.body.get(name) for name in expected} == expected
         self._require(is_told_right, f"the Training Manager was told {told.body}")
         count = len(self._training_manager.notifications)
