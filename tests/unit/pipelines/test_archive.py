@@ -191,7 +191,7 @@ def test_cut_archives_are_refused(make: Archive) -> None:
     st.sampled_from([make_zip, make_tar]),
     st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), min_size=1, max_size=6),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_damaged_archives_raise_nothing_but_a_package_error(make: Archive, changes: list[tuple[int, int]]) -> None:
     content = bytearray(make({"readme.txt": b"notes", "pipeline.yaml": PIPELINE}))
     for position, byte in changes:
@@ -203,14 +203,14 @@ def test_damaged_archives_raise_nothing_but_a_package_error(make: Archive, chang
 
 
 @given(st.sampled_from([b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"\x1f\x8b\x08\x00"]), st.binary(max_size=600))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_noise_after_an_archives_first_bytes_raises_nothing_but_a_package_error(magic: bytes, noise: bytes) -> None:
     with pytest.raises(PackageError):
         unpack(magic + noise)
 
 
 @given(st.lists(st.tuples(st.integers(0, 1600), st.integers(0, 255)), min_size=1, max_size=6))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_damaged_tar_headers_raise_nothing_but_a_package_error(changes: list[tuple[int, int]]) -> None:
     import gzip
 

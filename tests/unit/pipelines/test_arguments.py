@@ -244,7 +244,7 @@ TYPED = st.one_of(
 
 
 @given(TYPED)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_what_the_training_manager_writes_as_text_comes_back(typed: tuple[ParameterType, Any]) -> None:
     kind, value = typed
     assert fitted(kind, str(value)) == value
@@ -275,7 +275,7 @@ PARAMETER = st.builds(
     st.dictionaries(NAMES, ANYTHING | st.text("[](){}'\"\\,:-+.0e1aTN \n")),
     st.dictionaries(NAMES, ANYTHING),
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_fitting_raises_nothing_but_an_arguments_error(parameters: list[Parameter], given: Any, aliases: Any) -> None:
     try:
         result = fit_arguments(parameters, given, aliases)

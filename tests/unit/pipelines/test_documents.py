@@ -70,7 +70,7 @@ def test_words_mean_what_kubeflow_takes_them_for(word: str, value: object) -> No
 
 
 @given(PLAIN_VALUES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_whatever_pyyaml_writes_comes_back(value: Any) -> None:
     document = {"value": value}
     assert load_one(yaml.safe_dump(document, sort_keys=True)) == document
@@ -84,7 +84,7 @@ def test_texts_that_look_like_something_else_come_back_as_texts(text: str) -> No
 
 
 @given(PLAIN_VALUES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_json_comes_back(value: Any) -> None:
     document = {"value": value}
     assert load_one(json.dumps(document)) == document
@@ -228,7 +228,7 @@ def test_a_specification_of_a_mebibyte_is_read_well_under_a_second() -> None:
 @given(
     st.binary(max_size=200) | st.text(alphabet="{}[]:,-?&*!|>'\"%@`#<~ \n\t\\abc019.=", max_size=200).map(str.encode)
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_no_bytes_raise_anything_but_a_package_error(content: bytes) -> None:
     try:
         documents = load_documents(content)

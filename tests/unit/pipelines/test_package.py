@@ -239,7 +239,7 @@ def test_a_typical_package_is_opened_in_milliseconds(recorded: Recorded) -> None
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_no_bytes_raise_anything_but_a_package_error(content: bytes) -> None:
     for candidate in (content, gzip.compress(content), b"PK\x03\x04" + content):
         with pytest.raises(PackageError):
@@ -263,7 +263,7 @@ PATHS = st.sampled_from(
 
 
 @given(PATHS, ODD, st.booleans())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_no_odd_pipeline_raises_anything_but_a_package_error(path: str, value: Any, nested: bool) -> None:
     pipeline = changed(
         {

@@ -179,7 +179,7 @@ ODD = st.recursive(
 
 
 @given(ODD)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_no_document_raises_anything_but_a_package_error(document: Any) -> None:
     with suppress(PackageError):
         read_spec(document)

@@ -20,7 +20,7 @@ VALUES = st.recursive(
 
 
 @given(st.lists(st.dictionaries(st.text(), VALUES, min_size=1), min_size=1, max_size=3))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_what_is_written_is_read_back(documents: list[Any]) -> None:
     assert load_documents(dump_documents(documents)) == documents
 
