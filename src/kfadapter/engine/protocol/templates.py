@@ -199,9 +199,9 @@ def _through_protobuf(document: Mapping[str, Any], message: Any) -> dict[str, An
 
 
 def _as_go(value: Any) -> Any:
-    """Numbers as Go writes doubles: whole ones without a fraction."""
+    """Names in order, as Go writes maps, for Python's protobuf has them in any; whole doubles without a fraction."""
     if isinstance(value, dict):
-        return {name: _as_go(member) for name, member in value.items()}
+        return {name: _as_go(value[name]) for name in sorted(value)}
     if isinstance(value, list):
         return [_as_go(item) for item in value]
     return number(value) if isinstance(value, float) else value
