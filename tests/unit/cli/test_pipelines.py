@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from unit.cli.conftest import Run, ScriptedAdapter
 
 ID = "6f1c2f6e-2f3c-4f51-9d3e-0c5a1b2c3d4e"
@@ -251,6 +253,21 @@ def test_a_package_is_validated_without_an_adapter(run: Run, tmp_path: Path) -> 
     ended = run("pipelines", "validate", str(bad))
     assert (ended.code, ended.out.startswith("✗ ")) == (3, True)
     assert json.loads(run("pipelines", "validate", str(bad), "--json").out)["valid"] is False
+
+
+def test_a_remark_that_holds_of_many_steps_is_made_once(run: Run, tmp_path: Path) -> None:
+    hello = Path(__file__).parents[2] / "data" / "kfp-conformance" / "pipelines" / "hello.yaml"
+    document = yaml.safe_load(hello.read_text())
+    tasks = document["root"]["dag"]["tasks"]
+    task = next(iter(tasks.values()))
+    tasks |= {f"more-{number}": {**task, "taskInfo": {"name": f"more-{number}"}} for number in range(9)}
+    many = tmp_path / "many.yaml"
+    many.write_text(yaml.safe_dump(document))
+    lines = [line for line in run("pipelines", "validate", str(many)).out.splitlines() if "no-memory-limit" in line]
+    assert len(lines) == 1
+    assert "(10): the step has no limit of memory" in lines[0]
+    report = json.loads(run("pipelines", "validate", str(many), "--json").out)
+    assert len([remark for remark in report["warnings"] if remark["rule"] == "no-memory-limit"]) == 10
 
 
 def test_versions_of_many_pages_are_all_listed(adapter: ScriptedAdapter, run: Run) -> None:
