@@ -291,6 +291,11 @@ def test_the_server_is_shown_with_what_it_cannot_do(adapter: ScriptedAdapter, ru
     degraded = [{"feature": "tags", "since": "2.17", "detail": "There are no tags."}]
     adapter.answer("GET /v1/server", {"adapter_version": "1", "kubeflow": kubeflow, "degraded": degraded})
     assert "There are no tags." in run("server").out
+    for commit, shown in (("kfadapter-0.1.0", "kfadapter-0.1.0"), ("ab" * 20, "ab" * 6)):
+        adapter.answers.clear()
+        told = {"adapter_version": "1", "kubeflow": {**kubeflow, "commit": commit}, "degraded": []}
+        adapter.answer("GET /v1/server", told)
+        assert shown in run("server").out.split()
     adapter.answers.clear()
     away = {**kubeflow, "reachable": False, "problem": "nobody answers"}
     adapter.answer("GET /v1/server", {"adapter_version": "1", "kubeflow": away, "degraded": []})
