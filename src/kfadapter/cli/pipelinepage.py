@@ -157,18 +157,19 @@ def _note(node: Mapping[str, Any]) -> str:
 
 def _show_images(console: Console, images: Sequence[Mapping[str, Any]]) -> None:
     heading(console, "Images")
-    rows = [(one["name"], _steps(one["steps"])) for one in images]
+    rows = [(one["name"], some_names(one["steps"])) for one in images]
     show_table(console, ("IMAGE", "STEPS"), rows, nothing="It runs none.")
 
 
 def _show_packages(console: Console, packages: Sequence[Mapping[str, Any]]) -> None:
-    rows = [(one["text"], _steps(one["steps"])) for one in packages if not one["is_runtime"]]
+    rows = [(one["text"], some_names(one["steps"])) for one in packages if not one["is_runtime"]]
     if rows:
         heading(console, "Python packages")
         show_table(console, ("PACKAGE", "STEPS"), rows, nothing="")
 
 
-def _steps(names: Sequence[str]) -> str:
+def some_names(names: Sequence[str]) -> str:
+    """The first four, and how many there are if that is not all."""
     shown = ", ".join(names[:4])
     return f"{shown} … ({len(names)})" if len(names) > 4 else shown
 

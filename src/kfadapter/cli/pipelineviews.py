@@ -15,7 +15,7 @@ from kfadapter.cli.http import open_adapter
 from kfadapter.cli.names import LATEST, version_below
 from kfadapter.cli.options import ArgumentOption, Json, Url, VersionOption, Wanted, read_argument
 from kfadapter.cli.packages import read_package, write_out
-from kfadapter.cli.pipelinepage import show_versions
+from kfadapter.cli.pipelinepage import show_versions, some_names
 from kfadapter.cli.tables import heading, one_line, print_json, printable, screen, show_facts, show_table, value_text
 
 EXIT_NO = 3
@@ -234,8 +234,16 @@ def _show_report(console: Console, name: str, body: dict[str, Any]) -> None:
         console.print(Text(f"✗ {one_line(where + problem['message'])}", style="red"), soft_wrap=True)
     for note in body["notes"]:
         console.print(Text(f"· {one_line(note['path'] + ': ' + note['message'])}", style="dim"), soft_wrap=True)
-    for remark in body["warnings"]:
-        line = f"! {remark['path']}: {remark['message']}; {remark['advice']} ({remark['rule']})"
+    _show_remarks(console, body["warnings"])
+
+
+def _show_remarks(console: Console, remarks: list[dict[str, str]]) -> None:
+    """Each remark once, with all that it holds of: hundreds of steps without a limit are one line."""
+    places: dict[tuple[str, str, str], list[str]] = {}
+    for remark in remarks:
+        places.setdefault((remark["message"], remark["advice"], remark["rule"]), []).append(remark["path"])
+    for (message, advice, rule), paths in places.items():
+        line = f"! {some_names(paths)}: {message}; {advice} ({rule})"
         console.print(Text(one_line(line), style="yellow"), soft_wrap=True)
 
 

@@ -9,6 +9,8 @@ from kfadapter.cli.http import open_adapter
 from kfadapter.cli.pipelineviews import EXIT_NO
 from kfadapter.cli.tables import heading, one_line, print_json, screen, show_facts, show_table
 
+GIT_DIGEST_LENGTH = 40
+
 
 def show_server(*, url: str | None, as_json: bool) -> None:
     """Print it; ends with 3 when Kubeflow is not reachable."""
@@ -22,6 +24,11 @@ def show_server(*, url: str | None, as_json: bool) -> None:
         raise typer.Exit(EXIT_NO)
 
 
+def _short(commit: str) -> str:
+    """Git's digests are known by their beginning; the engine says its own version instead of one."""
+    return commit[:12] if len(commit) == GIT_DIGEST_LENGTH else commit
+
+
 def _show(body: dict[str, Any]) -> None:
     console, kubeflow = screen(), body["kubeflow"]
     show_facts(
@@ -30,7 +37,7 @@ def _show(body: dict[str, Any]) -> None:
             ("kubeflow", kubeflow["url"]),
             ("kind", kubeflow["kind"]),
             ("version", kubeflow["version"] or "not told"),
-            ("commit", (kubeflow["commit"] or "")[:12]),
+            ("commit", _short(kubeflow["commit"] or "")),
             ("reachable", "yes" if kubeflow["reachable"] else Text(f"no: {one_line(kubeflow['problem'])}", "red")),
             ("tested with", {True: "yes", False: "no", None: "not known"}[kubeflow["proven"]]),
             ("namespace", kubeflow["namespace"] or ""),

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from unit.cli.conftest import Run, ScriptedAdapter
 
 ID = "6f1c2f6e-2f3c-4f51-9d3e-0c5a1b2c3d4e"
@@ -253,6 +255,21 @@ def test_a_package_is_validated_without_an_adapter(run: Run, tmp_path: Path) -> 
     assert json.loads(run("pipelines", "validate", str(bad), "--json").out)["valid"] is False
 
 
+def test_a_remark_that_holds_of_many_steps_is_made_once(run: Run, tmp_path: Path) -> None:
+    hello = Path(__file__).parents[2] / "data" / "kfp-conformance" / "pipelines" / "hello.yaml"
+    document = yaml.safe_load(hello.read_text())
+    tasks = document["root"]["dag"]["tasks"]
+    task = next(iter(tasks.values()))
+    tasks |= {f"more-{number}": {**task, "taskInfo": {"name": f"more-{number}"}} for number in range(9)}
+    many = tmp_path / "many.yaml"
+    many.write_text(yaml.safe_dump(document))
+    lines = [line for line in run("pipelines", "validate", str(many)).out.splitlines() if "no-memory-limit" in line]
+    assert len(lines) == 1
+    assert "(10): the step has no limit of memory" in lines[0]
+    report = json.loads(run("pipelines", "validate", str(many), "--json").out)
+    assert len([remark for remark in report["warnings"] if remark["rule"] == "no-memory-limit"]) == 10
+
+
 def test_versions_of_many_pages_are_all_listed(adapter: ScriptedAdapter, run: Run) -> None:
     adapter.answer(f"GET {BELOW}?page_size=200&page_token=", {**VERSIONS, "next_page_token": "t"})
     adapter.answer(f"GET {BELOW}?page_size=200&page_token=t", VERSIONS)
@@ -274,6 +291,11 @@ def test_the_server_is_shown_with_what_it_cannot_do(adapter: ScriptedAdapter, ru
     degraded = [{"feature": "tags", "since": "2.17", "detail": "There are no tags."}]
     adapter.answer("GET /v1/server", {"adapter_version": "1", "kubeflow": kubeflow, "degraded": degraded})
     assert "There are no tags." in run("server").out
+    for commit, shown in (("kfadapter-0.1.0", "kfadapter-0.1.0"), ("ab" * 20, "ab" * 6)):
+        adapter.answers.clear()
+        told = {"adapter_version": "1", "kubeflow": {**kubeflow, "commit": commit}, "degraded": []}
+        adapter.answer("GET /v1/server", told)
+        assert shown in run("server").out.split()
     adapter.answers.clear()
     away = {**kubeflow, "reachable": False, "problem": "nobody answers"}
     adapter.answer("GET /v1/server", {"adapter_version": "1", "kubeflow": away, "degraded": []})

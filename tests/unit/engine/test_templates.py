@@ -257,3 +257,12 @@ def test_what_the_compiler_writes_is_kept_as_it_is(path: Path) -> None:
         if retry.get("backoffDuration") == "0.05s":  # written by hand
             retry["backoffDuration"] = "0.050s"
         assert read_template(path.read_bytes()).pipeline_spec == given
+
+
+def test_a_specification_is_kept_in_the_order_of_its_names_as_kubeflow_writes_it() -> None:
+    names = [f"input_{letter}" for letter in "abcdefghijkl"]
+    document = json.loads(json.dumps(yaml.safe_load(SMALL)))
+    document["root"]["inputDefinitions"] = {"parameters": {name: {"parameterType": "STRING"} for name in names[::-1]}}
+    kept = read_template(json.dumps(document).encode()).pipeline_spec
+    assert list(kept["root"]["inputDefinitions"]["parameters"]) == names
+    assert list(kept) == sorted(kept)

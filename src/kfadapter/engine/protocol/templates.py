@@ -199,7 +199,7 @@ def _through_protobuf(document: Mapping[str, Any], message: Any) -> dict[str, An
 
 
 def _as_go(value: Any) -> Any:
-    """Members in the order of their names, numbers as Go writes doubles: whole ones without a fraction."""
+    """Names in order, as Go writes maps, for Python's protobuf has them in any; whole doubles without a fraction."""
     if isinstance(value, dict):
         return {name: _as_go(value[name]) for name in sorted(value)}
     if isinstance(value, list):
