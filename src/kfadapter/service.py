@@ -296,6 +296,7 @@ async def _running(service: Service) -> AsyncIterator[None]:
     )
     retention = JobRetention(ledger, clock, keep_days=settings.keep_jobs_days, leads=lambda: service.replica.leads)
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(service.runs.index.close)
         stack.push_async_callback(loops.stop)
         stack.push_async_callback(service.runs.starter.close)
         loops.start("replica", service.replica.run())

@@ -5,7 +5,7 @@ in another order than they insert, so positions are given afterwards, by one at 
 holds how far that, and everything that follows the log, has come; its rows are also the locks of those who do it.
 """
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint, text
+from sqlalchemy import DDL, Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint, event, text
 
 from kfadapter.database.columns import Counter, Document, Moment, metadata
 
@@ -32,14 +32,13 @@ events = Table(
     Index("ix_events_run_id_position", "run_id", "position"),
     Index("ix_events_job_id_position", "job_id", "position"),
     Index("ix_events_at", "at"),
-    Index(
-        "ix_events_number_unplaced",
-        "number",
-        postgresql_where=text("position IS NULL"),
-        sqlite_where=text("position IS NULL"),
-    ),
     sqlite_autoincrement=True,
 )
+
+# The same on both databases; `postgresql_where` would load every driver of PostgreSQL for SQLite's users.
+Index("ix_events_number_unplaced", events.c.number, sqlite_where=text("position IS NULL")).ddl_if(dialect="sqlite")
+_UNPLACED = DDL("CREATE INDEX ix_events_number_unplaced ON events (number) WHERE position IS NULL")  # type: ignore[no-untyped-call]
+event.listen(events, "after_create", _UNPLACED.execute_if(dialect="postgresql"))
 
 event_marks = Table(
     "event_marks",

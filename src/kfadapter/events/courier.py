@@ -120,7 +120,8 @@ class Courier:
     async def route(self) -> None:
         """Turn every event that has come into deliveries."""
         while await self._database.read(store_deliveries.is_unrouted):
-            await self._database.write(store_deliveries.route, self._source, self._clock.now())
+            # Not synced: what a loss of power undoes is made again, and sent again with the same id at worst.
+            await self._database.note(store_deliveries.route, self._source, self._clock.now())
 
     async def deliver_due(self) -> None:
         """Send everything that is due now and wait for the answers."""

@@ -8,12 +8,14 @@ Nobody who appends waits for anybody, and what a reader has passed is complete.
 """
 
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4, uuid5
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, RowMapping, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Integer, RowMapping, Table, bindparam, func, select
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.sql.dml import ReturningInsert
 
 from kfadapter.database.announcements import announce
 from kfadapter.database.event_tables import event_marks, events
@@ -38,6 +40,16 @@ TEXTS = (
 # Ids of events with a key are made from it; any namespace does.
 KEYED = UUID("1b6c1d4e-5c2d-4a53-9f5e-5d0c3a0a7b11")
 
+# Statements of every transaction that tells something, built once.
+MARK = select(event_marks.c.position).where(event_marks.c.name == bindparam("wanted_name"))
+MARK_LOCKED = MARK.with_for_update()
+READ_AFTER = (
+    select(events)
+    .where(events.c.position > bindparam("after"))
+    .order_by(events.c.position)
+    .limit(bindparam("most", type_=Integer))
+)
+
 
 def append(connection: Connection, *new: NewEvent) -> None:
     """Write events, in this order, as part of the caller's transaction. Takes no lock and waits for nobody.
@@ -50,7 +62,7 @@ def append(connection: Connection, *new: NewEvent) -> None:
     if connection.dialect.name == "sqlite":
         first = _advance(connection, LAST, len(rows)) - len(rows) + 1
         rows = [{**row, "position": first + index} for index, row in enumerate(rows)]
-    connection.execute(upsert(connection, events).on_conflict_do_nothing(index_elements=["event_id"]), rows)
+    connection.execute(_insert_once(connection.dialect.name, events, "event_id"), rows)
     announce(connection, APPENDED)
 
 
@@ -96,10 +108,9 @@ def read_after(
     Args:
         condition: Only those that meet it.
     """
-    query = select(events).where(events.c.position > position).order_by(events.c.position).limit(limit)
-    if condition is not None:
-        query = query.where(condition)
-    return [event_from_row(row) for row in connection.execute(query).mappings()]
+    query = READ_AFTER if condition is None else READ_AFTER.where(condition)
+    found = connection.execute(query, {"after": position, "most": limit})
+    return [event_from_row(row) for row in found.mappings()]
 
 
 def read_newest(connection: Connection, limit: int, condition: ColumnElement[bool]) -> list[Event]:
@@ -145,42 +156,58 @@ def event_from_row(row: RowMapping) -> Event:
 
 def mark(connection: Connection, name: str) -> int:
     """How far something has come; 0 before it has begun."""
-    query = select(event_marks.c.position).where(event_marks.c.name == name)
-    position: int | None = connection.execute(query).scalar()
+    position: int | None = connection.execute(MARK, {"wanted_name": name}).scalar()
     return position or 0
 
 
 def locked_mark(connection: Connection, name: str) -> int:
     """The same, ours until the transaction ends."""
-    insert = upsert(connection, event_marks).on_conflict_do_nothing(index_elements=["name"])
-    connection.execute(insert, {"name": name, "position": 0})
-    query = select(event_marks.c.position).where(event_marks.c.name == name).with_for_update()
-    position: int = connection.execute(query).scalar_one()
+    connection.execute(_insert_once(connection.dialect.name, event_marks, "name"), {"name": name, "position": 0})
+    position: int = connection.execute(MARK_LOCKED, {"wanted_name": name}).scalar_one()
     return position
 
 
 def set_mark(connection: Connection, name: str, position: int) -> None:
     """Note how far something has come."""
-    insert = upsert(connection, event_marks).values(name=name, position=position)
-    connection.execute(insert.on_conflict_do_update(index_elements=["name"], set_={"position": position}))
+    connection.execute(_write_mark(connection.dialect.name), {"name": name, "position": position})
 
 
 def upsert(connection: Connection, table: Table) -> "sqlite.Insert | postgresql.Insert":
     """An insert that can say what a conflict means."""
-    if connection.dialect.name == "sqlite":
+    return _insert(connection.dialect.name, table)
+
+
+def _insert(dialect: str, table: Table) -> "sqlite.Insert | postgresql.Insert":
+    if dialect == "sqlite":
         return sqlite.insert(table)
     from sqlalchemy.dialects import postgresql  # loads four drivers' dialects, which SQLite's users need not wait for
 
     return postgresql.insert(table)
 
 
+@cache
+def _insert_once(dialect: str, table: Table, key: str) -> "sqlite.Insert | postgresql.Insert":
+    return _insert(dialect, table).on_conflict_do_nothing(index_elements=[key])
+
+
+@cache
+def _write_mark(dialect: str) -> "sqlite.Insert | postgresql.Insert":
+    insert = _insert(dialect, event_marks)
+    return insert.on_conflict_do_update(index_elements=["name"], set_={"position": insert.excluded.position})
+
+
+@cache
+def _advance_mark(dialect: str) -> ReturningInsert[Any]:
+    insert = _insert(dialect, event_marks).values(name=bindparam("name"), position=bindparam("position"))
+    moved = {"position": event_marks.c.position + insert.excluded.position}
+    return insert.on_conflict_do_update(index_elements=["name"], set_=moved).returning(event_marks.c.position)
+
+
 def _advance(connection: Connection, name: str, count: int) -> int:
     """Move a mark forward; where it is then."""
-    insert = upsert(connection, event_marks).values(name=name, position=count)
-    statement = insert.on_conflict_do_update(
-        index_elements=["name"], set_={"position": event_marks.c.position + insert.excluded.position}
-    )
-    return int(connection.execute(statement.returning(event_marks.c.position)).scalar_one())
+    statement = _advance_mark(connection.dialect.name)
+    position: int = connection.execute(statement, {"name": name, "position": count}).scalar_one()
+    return position
 
 
 def _row_of(new: NewEvent) -> dict[str, Any]:

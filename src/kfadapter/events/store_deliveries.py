@@ -51,10 +51,14 @@ def route(connection: Connection, source: str, now: datetime, limit: int = ROUTE
     Locks the mark: replicas do it one after the other, and each event is looked at once.
     """
     routed = log.locked_mark(connection, ROUTED)
-    new = log.read_after(connection, routed, limit)
-    if not new:
-        return 0
+    last = log.last_position(connection)  # first: what is placed meanwhile must not be passed
     collecting = [one for one in store_subscriptions.every(connection) if one.state is not SubscriptionState.DISABLED]
+    new = log.read_after(connection, routed, limit) if collecting else []
+    if len(new) < limit:
+        # Not every position has an event: one that was told before took its position and was not written.
+        log.set_mark(connection, ROUTED, max(last, routed, *(event.position for event in new)))
+    else:
+        log.set_mark(connection, ROUTED, new[-1].position)
     rows = [
         row_of(subscription, event, source, now)
         for event in new
@@ -62,7 +66,6 @@ def route(connection: Connection, source: str, now: datetime, limit: int = ROUTE
         if is_for(subscription, event)
     ]
     insert_due(connection, rows)
-    log.set_mark(connection, ROUTED, new[-1].position)
     return len(new)
 
 

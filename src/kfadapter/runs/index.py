@@ -16,6 +16,7 @@ from kfadapter.database.transactions import Transactions
 from kfadapter.events.types import EventType
 from kfadapter.kubeflow.resources import Run
 from kfadapter.runs import index_events, index_pages, index_progress, index_rows
+from kfadapter.runs.index_backlog import Backlog
 from kfadapter.runs.index_pages import IndexedRun
 from kfadapter.runs.index_progress import Progress
 from kfadapter.runs.index_rows import Change, Seen, Unnamed
@@ -42,6 +43,11 @@ class RunIndex:
         self._database = database
         self._clock = clock
         self.claimant = uuid.uuid4().hex
+        self._backlog = Backlog(self._write)
+
+    async def close(self) -> None:
+        """Write what is still to be written."""
+        await self._backlog.close()
 
     # Reading
 
@@ -52,12 +58,14 @@ class RunIndex:
             BadPageToken: The token is none of ours, or belongs to another query.
         """
         after = read_token(query, page_token)
+        await self._backlog.written()
         items, last = await self._database.read(index_pages.page, query, page_size, after)
         token = "" if last is None else write_token(query, last)
         return RunPage(items=tuple(items), next_page_token=token, progress=await self.progress())
 
     async def rows(self, run_ids: Sequence[str]) -> dict[str, IndexedRun]:
         """Runs by their ids, as far as the index has them."""
+        await self._backlog.written()
         return {row.run_id: row for row in await self._database.read(index_pages.rows_of, run_ids)}
 
     async def progress(self) -> Progress:
@@ -76,14 +84,23 @@ class RunIndex:
         if not runs:
             return []
         seen = [Seen(run=run, asked_at=asked_at) for run in runs]
+        return await self._write(seen, is_history=is_history)
+
+    def will_see(self, run: Run, *, asked_at: datetime) -> None:
+        """The same, soon: for who must not wait for it. Readers of this index find it at once."""
+        self._backlog.add(Seen(run=run, asked_at=asked_at))
+
+    async def _write(self, seen: Sequence[Seen], *, is_history: bool = False) -> list[Change]:
         return await self._database.note(_record_and_tell, seen, self._clock.now(), is_history)
 
     async def removed(self, run_ids: Sequence[str], *, on_purpose: bool) -> None:
         """Kubeflow does not have these runs any more; deleted on purpose, their labels go too."""
+        await self._backlog.written()
         await self._database.note(index_rows.remove, run_ids, with_labels=on_purpose)
 
     async def moved(self, run_id: str, kind: EventType) -> None:
         """Tell that a run was archived, taken back or deleted."""
+        await self._backlog.written()
         await self._database.note(index_events.tell_place, run_id, kind, self._clock.now())
 
     # Labels

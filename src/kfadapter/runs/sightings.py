@@ -60,7 +60,7 @@ class SeenRuns:
     async def create(self, new: NewRun) -> Run:
         asked_at = self._clock.now()
         run = await self._runs.create(new)
-        await self._keep([run], asked_at)
+        self._index.will_see(run, asked_at=asked_at)
         return run
 
     async def terminate(self, run_id: str) -> None:

@@ -75,6 +75,20 @@ async def test_only_what_is_wanted_is_sent_and_only_from_now_on(post: Post, rece
     assert receiver.subjects() == ["wanted"]
 
 
+async def test_what_was_told_before_does_not_keep_the_courier_busy(post: Post, receiver: Receiver) -> None:
+    once = new_event("r-1", FINISHED, key="r-1")
+    await post.tell(once)
+    await post.tell(once)  # takes a position on SQLite, and leaves it empty
+    await post.subscribe(receiver.url, types=["run.finished"])
+    await post.tell(once)
+    async with asyncio.timeout(10):
+        await post.courier.route()
+    await post.tell(new_event("r-2", FINISHED, key="r-2"), once)
+    async with asyncio.timeout(10):
+        await post.deliver()
+    assert receiver.subjects() == ["r-2"]
+
+
 async def test_every_subscription_gets_its_own(post: Post, receiver: Receiver) -> None:
     with Receiver() as second:
         await post.subscribe(receiver.url, types=["run.*"])
