@@ -1,4 +1,4 @@
-"""Time as a part that can be replaced: loops ask a clock, tests turn it by hand."""
+"""Time as a part that can be replaced (loops ask a clock, tests turn it by hand), and how a time is written."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -25,3 +25,8 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+def rfc3339(at: datetime | None) -> str | None:
+    """The time in UTC with a `Z`."""
+    return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -11,7 +11,7 @@ from kfadapter.api.bounded import BoundedRoute
 from kfadapter.api.parameters import PAGE_SIZE, FilterText, Name, PageSize, PageToken, SortBy, Text, list_filter
 from kfadapter.api.schemas.experiments import Experiment as ExperimentShape
 from kfadapter.api.schemas.experiments import ExperimentPage, NewExperiment
-from kfadapter.api.times import rfc3339
+from kfadapter.clock import rfc3339
 from kfadapter.errors import KubeflowConflict, NameNotFound
 from kfadapter.kubeflow.resources import Experiment
 from kfadapter.service import Service

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from kfadapter.api.answers import encode
-from kfadapter.api.times import rfc3339
+from kfadapter.clock import rfc3339
 from kfadapter.errors import KubeflowError
 from kfadapter.kubeflow.catalog import CataloguedPipeline, MatchedBy, Newest
 from kfadapter.kubeflow.client import Kubeflow

@@ -16,7 +16,7 @@ from kfadapter.api.schemas.recurringruns import (
     RecurringRunShape,
     ScheduleShape,
 )
-from kfadapter.api.times import rfc3339
+from kfadapter.clock import rfc3339
 from kfadapter.errors import KubeflowError, QueryRefused
 from kfadapter.kubeflow.recurringruns import RecurringRun, Schedule
 from kfadapter.runs.firetimes import MOST, next_times

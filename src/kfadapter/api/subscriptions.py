@@ -12,7 +12,7 @@ from kfadapter.api.answers import json_answer
 from kfadapter.api.bounded import BoundedRoute
 from kfadapter.api.requests import body_schema, read_model
 from kfadapter.api.schemas import subscriptions as shapes
-from kfadapter.api.times import rfc3339
+from kfadapter.clock import rfc3339
 from kfadapter.errors import BadPageToken, SubscriptionNotFound
 from kfadapter.events.filters import EventFilter
 from kfadapter.events.subscribers import LONGEST_OVERLAP, OVERLAP, Subscribers, Tested

@@ -10,12 +10,12 @@ from typing import Any, Protocol
 
 import structlog
 
-from kfadapter.clock import Clock
+from kfadapter.clock import Clock, rfc3339
 from kfadapter.errors import BadPageToken, KubeflowConflict, KubeflowError
 from kfadapter.kubeflow.resources import Run
 from kfadapter.training.ledger import Ledger
 from kfadapter.training.ledger_reads import JobFilter, JobHead, JobRecord, RunRecord
-from kfadapter.training.records import DeliveryAttempt, Notification, RunEvent, TrainingRun, rfc3339
+from kfadapter.training.records import DeliveryAttempt, Notification, RunEvent, TrainingRun
 from kfadapter.training.states import RunState
 
 PAGE_SIZE = 50

@@ -12,12 +12,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select
 
+from kfadapter.clock import rfc3339
 from kfadapter.database.training_tables import delivery_attempts, notifications, training_jobs
 from kfadapter.errors import LeaseLost, NotRedeliverable
 from kfadapter.events.types import EventType
 from kfadapter.training.ledger_events import tell_delivery
 from kfadapter.training.ledger_rows import add_event, clean, find_job, find_run, lock_job, notification_from_row
-from kfadapter.training.records import Notification, TrainingRun, rfc3339
+from kfadapter.training.records import Notification, TrainingRun
 from kfadapter.training.states import NotificationState, check_notification_transition, told_as
 
 KEPT_ATTEMPTS = 20

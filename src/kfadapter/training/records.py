@@ -4,9 +4,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from kfadapter.clock import rfc3339
 from kfadapter.training.states import NotificationState, RunState
 
 
@@ -235,8 +236,3 @@ class DeliveryAttempt:
             "status": self.status,
             "answer": self.answer,
         }
-
-
-def rfc3339(at: datetime | None) -> str | None:
-    """The time in UTC with a `Z`."""
-    return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from kfadapter.api.times import rfc3339
+from kfadapter.clock import rfc3339
 from kfadapter.kubeflow.resources import mapping, text
 from kfadapter.kubeflow.tasks import Task
 from kfadapter.runs.artifacts import RunArtifact
