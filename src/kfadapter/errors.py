@@ -8,7 +8,7 @@ KFAdapterError
 ├── NameNotFound                  a person's name for a thing leads nowhere, or to several things
 ├── BadPageToken                  a page token that this service did not make
 ├── QueryRefused                  a parameter of a list, or a part of a request, that cannot be used; names it
-├── StartConflict                 an Idempotency-Key that another request has, or whose request is under way
+├── StartUnderWay                 the start that an Idempotency-Key belongs to is still under way
 ├── BadFilter                     a list's filter is not in KFP's predicate language
 ├── Unavailable                   the Kubeflow in use cannot do what was asked; says since when KFP can
 ├── KubeflowError                 Kubeflow answered with an error, or did not answer
@@ -147,21 +147,18 @@ class QueryRefused(KFAdapterError):
         self.reason = reason
 
 
-class StartConflict(KFAdapterError):
-    """A start with an Idempotency-Key that cannot be used (again).
+class StartUnderWay(KFAdapterError):
+    """The start that an `Idempotency-Key` belongs to has not come to an end yet.
 
     Attributes:
         key: The key.
-        is_other_request: True: it came with another request before. False: that request is still under way.
-        run_id: The run of the first request.
+        run_id: The run that is being started.
     """
 
-    def __init__(self, key: str, run_id: str, *, is_other_request: bool) -> None:
-        why = "came with another request before" if is_other_request else "belongs to a start that is still under way"
-        super().__init__(f"The Idempotency-Key {key} {why} (run {run_id})")
+    def __init__(self, key: str, run_id: str) -> None:
+        super().__init__(f"The Idempotency-Key {key} belongs to a start that is still under way (run {run_id})")
         self.key = key
         self.run_id = run_id
-        self.is_other_request = is_other_request
 
 
 class BadFilter(KFAdapterError):

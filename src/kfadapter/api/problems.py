@@ -34,7 +34,7 @@ from kfadapter.errors import (
     PackageError,
     PackageTooLarge,
     QueryRefused,
-    StartConflict,
+    StartUnderWay,
     SubscriptionChanged,
     SubscriptionNotFound,
     SubscriptionRefused,
@@ -46,7 +46,7 @@ PROBLEM_BASE = "urn:kfadapter:problem:"
 STATUSES: Mapping[type[BaseException], int] = {
     BadPageToken: 400,
     QueryRefused: 400,
-    StartConflict: 409,
+    StartUnderWay: 409,
     NameNotFound: 400,
     ArgumentsError: 400,
     BadFilter: 400,
@@ -79,7 +79,7 @@ STATUSES: Mapping[type[BaseException], int] = {
 TYPES: Mapping[type[BaseException], str] = {
     BadPageToken: "bad-page-token",
     QueryRefused: "bad-query",
-    StartConflict: "idempotency-key-taken",
+    StartUnderWay: "start-under-way",
     NameNotFound: "name-not-found",
     ArgumentsError: "arguments-do-not-fit",
     BadFilter: "bad-filter",
@@ -134,8 +134,6 @@ def _v1_status(error: BaseException) -> int:
     """Names are part of addresses under /v1, where the Training Manager's routes blame the caller as upstream did."""
     if isinstance(error, NameNotFound):
         return 409 if error.matches else 404
-    if isinstance(error, StartConflict):
-        return 422 if error.is_other_request else 409
     return status_of(error)
 
 

@@ -19,6 +19,7 @@ from kfadapter.clock import Clock
 from kfadapter.errors import (
     ArgumentProblem,
     ArgumentsError,
+    IdempotencyKeyReused,
     KFAdapterError,
     KubeflowConflict,
     KubeflowError,
@@ -29,7 +30,7 @@ from kfadapter.errors import (
     LaunchFailed,
     NameNotFound,
     QueryRefused,
-    StartConflict,
+    StartUnderWay,
 )
 from kfadapter.kubeflow.catalog import Catalog, is_id
 from kfadapter.kubeflow.client import Kubeflow
@@ -152,7 +153,8 @@ class Starter:
             NameNotFound: A name leads nowhere.
             PackageError: The specification that was sent along cannot be run.
             ArgumentsError: Arguments do not fit; nothing has started. Names every one.
-            StartConflict: The key belongs to another request, or to one under way.
+            IdempotencyKeyReused: The key came with another request before.
+            StartUnderWay: The start it belongs to is under way.
             KubeflowError: Kubeflow refused, or is away: there is no run.
             LaunchFailed: Whether there is a run is not known (yet); names its id.
         """
@@ -180,7 +182,7 @@ class Starter:
             replayed = await self._replayed(start, wish)
             if replayed is not None:
                 return replayed
-            raise StartConflict(wish.key or "", start.run_id, is_other_request=False)
+            raise StartUnderWay(wish.key or "", start.run_id)
         return Started(run=await self._created(new), fitted=fitted, labels=wish.labels)
 
     async def close(self) -> None:
@@ -193,7 +195,7 @@ class Starter:
     async def _replayed(self, known: Start, wish: StartWish) -> Started | None:
         """The run of an equal request; None when that one surely started nothing, so that it may be tried again."""
         if known.digest != wish.digest:
-            raise StartConflict(wish.key or "", known.run_id, is_other_request=True)
+            raise IdempotencyKeyReused(wish.key or "", known.run_id)
         if known.state in (StartState.REFUSED, StartState.NOT_STARTED):
             return None
         try:
@@ -201,7 +203,7 @@ class Starter:
         except KubeflowNotFound as exc:
             if known.state is StartState.STARTED:
                 raise KubeflowNotFound(f"run {known.run_id} of this key has been deleted") from exc
-            raise StartConflict(wish.key or "", known.run_id, is_other_request=False) from exc
+            raise StartUnderWay(wish.key or "", known.run_id) from exc
         await self._book.settle(run.run_id, StartState.STARTED)
         return Started(run=run, fitted=None, labels=wish.labels)
 

@@ -27,7 +27,7 @@ class StartBook:
         """Write a start down; with a key that is taken by an equal request, that one's start.
 
         Raises:
-            StartConflict: The key came with another request before.
+            IdempotencyKeyReused: The key came with another request before.
         """
         return await self._database.write(store_starts.intend, new, self._clock.now())
 

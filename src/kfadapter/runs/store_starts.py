@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, or_, select
 
 from kfadapter.database.run_tables import run_labels, run_starts
-from kfadapter.errors import StartConflict
+from kfadapter.errors import IdempotencyKeyReused
 from kfadapter.runs.index_rows import set_labels, upsert
 
 STARTS = run_starts.c
@@ -75,7 +75,7 @@ def intend(connection: Connection, new: NewStart, now: datetime) -> Start:
     """Write a start down, or find the one that has its key already.
 
     Raises:
-        StartConflict: The key came with another request before.
+        IdempotencyKeyReused: The key came with another request before.
     """
     if new.key is not None and (known := _of_key(connection, new.key)) is not None:
         if _equal(known, new).state not in RELEASED:
@@ -152,7 +152,7 @@ def made_from(connection: Connection, run_id: str) -> Sequence[str]:
 
 def _equal(known: Start, new: NewStart) -> Start:
     if known.digest != new.digest:
-        raise StartConflict(known.key or "", known.run_id, is_other_request=True)
+        raise IdempotencyKeyReused(known.key or "", known.run_id)
     return known
 
 

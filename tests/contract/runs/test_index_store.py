@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kfadapter.database.transactions import Transactions
-from kfadapter.errors import BadPageToken, LeaseLost, StartConflict
+from kfadapter.errors import BadPageToken, IdempotencyKeyReused, LeaseLost
 from kfadapter.kubeflow.resources import Run
 from kfadapter.runs.index import RunIndex
 from kfadapter.runs.queries import RunQuery, read_filter
@@ -167,7 +167,7 @@ async def test_a_key_belongs_to_one_request_and_may_be_used_again_after_a_refusa
     book = StartBook(database, ManualClock())
     first = await book.intend(NewStart(run_id="a", digest="x", request={}, key="k", labels={"team": "radio"}))
     assert (await book.intend(NewStart(run_id="b", digest="x", request={}, key="k"))).run_id == first.run_id == "a"
-    with pytest.raises(StartConflict):
+    with pytest.raises(IdempotencyKeyReused):
         await book.intend(NewStart(run_id="c", digest="y", request={}, key="k"))
     await book.settle("a", StartState.REFUSED, "no")
     assert (await book.intend(NewStart(run_id="d", digest="x", request={}, key="k"))).run_id == "d"

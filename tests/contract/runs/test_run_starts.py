@@ -87,7 +87,7 @@ def test_an_equal_request_with_the_same_key_gets_the_same_run(cluster: FakeKubef
     assert len(cluster.run_ids) == 1
     other = start(adapter, KEY, arguments={"rate": 2})
     assert other.status_code == 422
-    assert other.json()["type"] == "urn:kfadapter:problem:idempotency-key-taken"
+    assert other.json()["type"] == "urn:kfadapter:problem:idempotency-key-reused"
     assert start(adapter, {"Idempotency-Key": '"unclosed'}, arguments={"rate": 1}).status_code == 400
 
 
