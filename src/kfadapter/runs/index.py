@@ -5,9 +5,10 @@ Kubeflow answers neither "the runs of this pipeline" nor names nor labels. What 
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
@@ -21,6 +22,9 @@ from kfadapter.runs.index_pages import IndexedRun
 from kfadapter.runs.index_progress import Progress
 from kfadapter.runs.index_rows import Change, Seen, Unnamed
 from kfadapter.runs.queries import RunQuery, read_token, write_token
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,15 +62,13 @@ class RunIndex:
             BadPageToken: The token is none of ours, or belongs to another query.
         """
         after = read_token(query, page_token)
-        await self._backlog.written()
-        items, last = await self._database.read(index_pages.page, query, page_size, after)
+        items, last = await self._read(index_pages.page, query, page_size, after)
         token = "" if last is None else write_token(query, last)
         return RunPage(items=tuple(items), next_page_token=token, progress=await self.progress())
 
     async def rows(self, run_ids: Sequence[str]) -> dict[str, IndexedRun]:
         """Runs by their ids, as far as the index has them."""
-        await self._backlog.written()
-        return {row.run_id: row for row in await self._database.read(index_pages.rows_of, run_ids)}
+        return {row.run_id: row for row in await self._read(index_pages.rows_of, run_ids)}
 
     async def progress(self) -> Progress:
         """How far the index is."""
@@ -129,27 +131,32 @@ class RunIndex:
 
     async def active(self, after: str, limit: int) -> list[str]:
         """Ids of runs that had not ended, in the order of ids, from behind one."""
-        return await self._database.read(index_rows.active_runs, after, limit)
+        return await self._read(index_rows.active_runs, after, limit)
 
     async def created_between(self, oldest: datetime | None, newest: datetime | None, limit: int) -> list[str]:
         """Ids of runs created in a stretch of time, its ends included; the newest first."""
-        return await self._database.read(index_rows.created_between, oldest, newest, limit)
+        return await self._read(index_rows.created_between, oldest, newest, limit)
 
     async def unnamed(self, limit: int) -> list[Unnamed]:
         """Things whose names are not known or old."""
-        return await self._database.read(index_rows.unnamed, self._clock.now(), limit)
+        return await self._read(index_rows.unnamed, self._clock.now(), limit)
 
     async def never_asked(self, ids: Sequence[str]) -> list[Unnamed]:
         """Those of these things that Kubeflow was never asked for."""
-        return await self._database.read(index_rows.never_asked, ids)
+        return await self._read(index_rows.never_asked, ids)
 
     async def nameless(self, limit: int) -> list[Unnamed]:
         """Things that Kubeflow was never asked for."""
-        return await self._database.read(index_rows.nameless, limit)
+        return await self._read(index_rows.nameless, limit)
 
     async def named(self, names: Mapping[int, str | None]) -> None:
         """Keep names; None: the thing has gone, and keeps the name it had."""
         await self._database.note(index_rows.name_things, names, self._clock.now())
+
+    async def _read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """A look at the index with everything in it that was seen before."""
+        await self._backlog.written()
+        return await self._database.read(work, *args, **kwargs)
 
 
 def _record_and_tell(connection: Connection, seen: Sequence[Seen], now: datetime, is_history: bool) -> list[Change]:
