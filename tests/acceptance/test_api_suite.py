@@ -67,7 +67,7 @@ def some(paths: list[Path], share: int) -> Iterator[Package]:
 
 async def test_packages_are_kept_run_and_removed(suite: TypedApi) -> None:
     """Twice, with caching and without. A run that is to be refused is still PENDING while it is looked at."""
-    for package in some(PACKAGES, 2):
+    for package in some(PACKAGES, 4):
         states = UNDER_WAY if package.path.parent.name == "refused" else ANY_STATE
         for caching in (True, False):
             await run_and_remove(suite, package.with_caching(caching), states=states)

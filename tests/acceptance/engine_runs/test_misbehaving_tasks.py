@@ -149,6 +149,8 @@ os._exit(7)""",
     ),
     "a file beyond the limit": (
         """
+import time
+time.sleep(0.5)  # a task that has just begun may be ahead of its limit
 with open(attempt / "outputs" / "file", "wb") as file:
     for _ in range(80):
         file.write(bytes(1024 * 1024))""",

@@ -110,8 +110,8 @@ def test_an_answer_that_is_lost_does_not_start_a_second_run(
 def test_a_create_call_that_hangs_is_answered_in_time_and_adopted_later(
     cluster: FakeKubeflow, make_adapter: Any
 ) -> None:
-    adapter = make_adapter(kubeflow_url=cluster.url, request_timeout_seconds=2)
-    cluster.fail(Fault.delay(4), method="POST", path="/runs$")
+    adapter = make_adapter(kubeflow_url=cluster.url, request_timeout_seconds=4)
+    cluster.fail(Fault.delay(6), method="POST", path="/runs$")
     answer = start(adapter, KEY, arguments={"rate": 1})
     assert answer.status_code == 502
     assert answer.json()["type"] == "urn:kfadapter:problem:launch-failed"
