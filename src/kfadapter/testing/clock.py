@@ -19,6 +19,7 @@ class ManualClock:
         self._numbers = itertools.count()
         self._sleepers: list[tuple[datetime, int, asyncio.Future[None]]] = []
         self._came = asyncio.Condition()
+        self._begun = 0
 
     def now(self) -> datetime:
         """The time this clock shows."""
@@ -36,6 +37,7 @@ class ManualClock:
             return
         sleeper: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._sleepers, (self._now + timedelta(seconds=seconds), next(self._numbers), sleeper))
+        self._begun += 1
         async with self._came:
             self._came.notify_all()
         await sleeper
@@ -58,3 +60,12 @@ class ManualClock:
         """
         async with asyncio.timeout(within), self._came:
             await self._came.wait_for(lambda: self.sleepers >= count)
+
+    async def slept(self, count: int, *, within: float = 10.0) -> None:
+        """Wait, in real time, until at least so many sleeps have begun since the start, those that are over included.
+
+        Raises:
+            TimeoutError: They did not in `within` seconds.
+        """
+        async with asyncio.timeout(within), self._came:
+            await self._came.wait_for(lambda: self._begun >= count)

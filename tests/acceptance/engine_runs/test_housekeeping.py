@@ -49,8 +49,8 @@ def waiting(conformance: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
     return spec
 
 
-def gc(data_dir: Path, *options: str, code: int = 0, **limits: str) -> dict[str, Any]:
-    """`kfadapter engine gc` in a process of its own."""
+def gc(data_dir: Path, *options: str, code: int | None = 0, **limits: str) -> dict[str, Any]:
+    """`kfadapter engine gc` in a process of its own; with no code to expect, the one that goes with what it says."""
     variables = {f"KFADAPTER_ENGINE_KEEP_{name.upper()}": value for name, value in limits.items()}
     done = subprocess.run(
         [sys.executable, "-m", "kfadapter", "engine", "gc", "--data-dir", str(data_dir), "--json", *options],
@@ -59,11 +59,12 @@ def gc(data_dir: Path, *options: str, code: int = 0, **limits: str) -> dict[str,
         text=True,
         check=False,
     )
-    assert done.returncode == code, done.stderr
-    return json.loads(done.stdout)
+    said: dict[str, Any] = json.loads(done.stdout)
+    expected = (1 if said["in_use"] else 0) if code is None else code
+    assert done.returncode == expected, (said, done.stderr)
+    return said
 
 
-@pytest.mark.xfail(strict=False, reason="failed once on a machine at its limit, not understood yet")
 def test_what_a_task_uses_stays_and_what_went_is_made_again(
     client: EngineClient, tmp_path: Path, waiting: dict[str, Any]
 ) -> None:
@@ -84,7 +85,8 @@ def test_what_a_task_uses_stays_and_what_went_is_made_again(
     dry = gc(data, "--dry-run", environments_bytes="1")
     assert [one["name"] for one in dry["removed"] if one["kind"] == "environment"] == [key]
     assert (data / "environments" / key / ".ok").exists()
-    until(lambda: key in [one["name"] for one in gc(data, environments_bytes="1", runs="1")["removed"]])
+    # The run's process holds the environment for a moment after its task has ended.
+    until(lambda: key in [one["name"] for one in gc(data, code=None, environments_bytes="1", runs="1")["removed"]])
     assert not (data / "environments" / key).exists()
 
     second = client.run(waiting, word=str(tmp_path / "go"))

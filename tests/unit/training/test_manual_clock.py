@@ -38,3 +38,14 @@ async def test_a_cancelled_sleeper_is_forgotten() -> None:
 async def test_waiting_for_sleepers_ends() -> None:
     with pytest.raises(TimeoutError):
         await ManualClock().sleeping(within=0.01)
+
+
+async def test_sleeps_that_are_over_count_as_begun() -> None:
+    clock = ManualClock()
+    task = asyncio.create_task(clock.sleep(5))
+    await clock.slept(1)
+    clock.advance(5)
+    await task
+    await clock.slept(1)
+    with pytest.raises(TimeoutError):
+        await clock.slept(2, within=0.01)

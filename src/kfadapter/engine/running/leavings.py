@@ -1,19 +1,48 @@
 """What a task may leave on the disk: limited file by file while it runs, and as a whole when it has ended."""
 
+import errno
+import os
 import resource
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
 
 from kfadapter.engine.running.executor_io import OutputsUnusable
 from kfadapter.engine.running.removal import remove_tree
 from kfadapter.engine.running.sizes import tree_bytes
 
+BLOCK_BYTES = 512
+"""The unit in which POSIX's `ulimit -f` counts."""
 
-def limit_files(pid: int, limit_bytes: int) -> None:
-    """Let no file of a process that has just begun grow beyond a size; 0: no limit."""
-    if limit_bytes:
-        with suppress(OSError):  # it has ended already
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
+
+def with_limited_files(argv: Sequence[str], limit_bytes: int, *, search_path: str | None, cwd: Path) -> list[str]:
+    """A command that lets no file of it, or of what it starts, grow beyond a size.
+
+    The limit is there before the program begins: a shell sets it and becomes the program, under the same process id.
+
+    Args:
+        limit_bytes: The size, rounded up to whole blocks; 0: no limit.
+        search_path: The `PATH` that the command is looked up in.
+        cwd: Where it will run.
+
+    Raises:
+        FileNotFoundError: There is no such program; the shell would only say so in the log.
+        PermissionError: It is there, and cannot be run.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if not limit_bytes or (most != resource.RLIM_INFINITY and most <= limit_bytes):
+        return list(argv)
+    _check_program(argv[0], search_path, cwd)
+    blocks = -(-limit_bytes // BLOCK_BYTES)
+    return ["/bin/sh", "-c", 'ulimit -f "$0"; exec "$@"', str(blocks), *argv]
+
+
+def _check_program(name: str, search_path: str | None, cwd: Path) -> None:
+    places = [cwd] if "/" in name else os.get_exec_path({} if search_path is None else {"PATH": search_path})
+    found = [program for program in (cwd / place / name for place in places) if program.exists()]
+    if not found:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+    if not any(program.is_file() and os.access(program, os.X_OK) for program in found):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
 
 
 def check_leavings(attempt: Path, work: Path, limit_bytes: int) -> None:

@@ -28,7 +28,7 @@ from kfadapter.engine.running.installers import InstallCanceled
 from kfadapter.engine.running.journal import LogFile, Report, write_result
 from kfadapter.engine.running.kubernetes import Granted, Unavailable
 from kfadapter.engine.running.launches import Launch, Launching
-from kfadapter.engine.running.leavings import check_leavings, limit_files
+from kfadapter.engine.running.leavings import check_leavings, with_limited_files
 from kfadapter.engine.running.nodes import Code, Failure, State
 from kfadapter.engine.running.placement import Place
 from kfadapter.engine.running.process_follower import ProcessFollower
@@ -181,7 +181,6 @@ class Attempt:
         launch = self._launch(environment, given, granted)
         self._note_place(log)
         process = self._spawn(launch)
-        limit_files(process.pid, self._tools.settings.output_limit_bytes)
         self._started()
         follower = ProcessFollower(process, log, self._wake, self._order.deadline_seconds)
         try:
@@ -197,9 +196,10 @@ class Attempt:
         return launching.process(environment)
 
     def _spawn(self, launch: Launch) -> "subprocess.Popen[bytes]":
+        limit_bytes = self._tools.settings.output_limit_bytes
         try:
             return self._tools.children.spawn(
-                launch.argv,
+                with_limited_files(launch.argv, limit_bytes, search_path=launch.variables.get("PATH"), cwd=self._work),
                 env=dict(launch.variables),
                 cwd=self._work,
                 stdin=subprocess.DEVNULL,
