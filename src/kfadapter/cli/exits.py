@@ -1,4 +1,4 @@
-"""How commands that wait for a run end: documented numbers, so that scripts can tell."""
+"""How commands end, those that wait for a run too: documented numbers, so that scripts can tell."""
 
 from collections.abc import Mapping
 

@@ -12,11 +12,9 @@ from typer.core import TyperGroup
 
 from kfadapter import __version__
 from kfadapter.cli.engine import app as engine_app
+from kfadapter.cli.exits import COMMAND_FAILED, USAGE
 from kfadapter.cli.options import DataDir, Host, Json, Port, Url
 from kfadapter.errors import KFAdapterError, SettingsError
-
-EXIT_FAILED = 1
-EXIT_USAGE = 2
 
 GROUPS: Mapping[str, str] = {
     "pipelines": "kfadapter.cli.pipelines",
@@ -150,7 +148,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         app(arguments)
     except KFAdapterError as exc:
-        _fail(str(exc), EXIT_USAGE if isinstance(exc, SettingsError) else EXIT_FAILED)
+        _fail(str(exc), USAGE if isinstance(exc, SettingsError) else COMMAND_FAILED)
 
 
 def _fail(line: str, code: int) -> NoReturn:

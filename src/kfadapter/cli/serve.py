@@ -11,6 +11,7 @@ from typing import NoReturn
 import uvloop
 
 from kfadapter.api.app import create_app
+from kfadapter.cli.exits import COMMAND_FAILED, USAGE
 from kfadapter.cli.logs import configure_logs
 from kfadapter.engine.config import EngineSettings
 from kfadapter.engine.running.processes import close_to_others
@@ -20,8 +21,6 @@ from kfadapter.service import engine_settings, open_service
 from kfadapter.settings import Settings, hide_environment, load_settings
 
 ENGINE_PORT = 8888
-EXIT_FAILED = 1
-EXIT_USAGE = 2
 
 
 def run_service(
@@ -44,7 +43,7 @@ def run_service(
     try:
         listener = listen(settings.host, settings.port)
     except OSError as exc:
-        _fail(str(exc), EXIT_FAILED)
+        _fail(str(exc), COMMAND_FAILED)
     _run(_serve(settings, listener))
 
 
@@ -89,7 +88,7 @@ async def _until_stopped(
     failed = watching.done() or serving.done()
     watching.cancel()
     await asyncio.gather(serving, watching, waiting, return_exceptions=True)
-    return EXIT_FAILED if failed else 0
+    return COMMAND_FAILED if failed else 0
 
 
 def _hide() -> None:
@@ -109,14 +108,14 @@ def _settings(**overrides: object) -> Settings:
     try:
         return load_settings(**overrides)
     except KFAdapterError as exc:
-        _fail(str(exc), EXIT_USAGE)
+        _fail(str(exc), USAGE)
 
 
 def _run(work: Coroutine[None, None, int]) -> None:
     try:
         code = uvloop.run(work)
     except KFAdapterError as exc:
-        _fail(str(exc), EXIT_FAILED)
+        _fail(str(exc), COMMAND_FAILED)
     sys.exit(code)
 
 

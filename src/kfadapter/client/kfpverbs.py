@@ -154,11 +154,6 @@ def named_once(pipeline_id: str | None, pipeline_name: str | None) -> None:
         raise ValueError("Either pipeline_id or pipeline_name is required.")
 
 
-def package_name(pipeline_package_path: str) -> str:
-    """The pipeline's name inside a package."""
-    return open_package(Path(pipeline_package_path).read_bytes()).spec.name
-
-
 def start_package_call(
     pipeline_file: str,
     arguments: Mapping[str, Any] | None,

@@ -13,13 +13,13 @@ from kfadapter.cli.demo.adapter_process import AdapterProcess
 from kfadapter.cli.demo.stage import Stage
 from kfadapter.cli.demo.story import STEPS, DemoFailed, Story
 from kfadapter.cli.demo.suggestions import suggestions
+from kfadapter.cli.exits import COMMAND_FAILED
 from kfadapter.cli.following import END_STATES
 from kfadapter.cli.http import Adapter, AdapterFailed
 from kfadapter.cli.times import duration
 from kfadapter.errors import KFAdapterError
 from kfadapter.testing.training_manager import FakeTrainingManager
 
-EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 GRACE_SECONDS = 1.0
 POLL_SECONDS = 0.2
@@ -85,7 +85,7 @@ class _Demo:
             return self._linger(process, story.run_id) if self._keep else 0
         except KFAdapterError as exc:
             self._stage.problem(str(exc), process.log_tail())
-            return EXIT_FAILED
+            return COMMAND_FAILED
         finally:
             _ignore_signals()
             if adapter is not None:
