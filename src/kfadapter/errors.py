@@ -33,7 +33,6 @@ KFAdapterError
 ├── IdempotencyKeyReused          a key that came with another request before
 ├── NotRedeliverable              a notification that must not, or need not, be sent once more
 └── EngineError                   the embedded engine
-    ├── PipelineRefused           it cannot honour what a pipeline asks for; names task and feature
     └── EnvironmentFailed         a task's Python environment could not be built
 """
 
@@ -385,18 +384,6 @@ class NotRedeliverable(KFAdapterError):
 
 class EngineError(KFAdapterError):
     """Base of the embedded engine's errors."""
-
-
-class PipelineRefused(EngineError):
-    """The engine cannot honour what a pipeline asks for.
-
-    Attributes:
-        findings: `(task, feature, reason)` for everything that stands in the way.
-    """
-
-    def __init__(self, findings: Sequence[tuple[str, str, str]]) -> None:
-        super().__init__("; ".join(f"task {task}: {feature}: {reason}" for task, feature, reason in findings))
-        self.findings = tuple(findings)
 
 
 class EnvironmentFailed(EngineError):

@@ -27,7 +27,6 @@ ROOMS = {
     "service": {"settings", "database", "engine", "training", "runs", "events", "kubeflow", "pipelines"},
     "api": {"httpserver", "service", "settings", "training", "runs", "events", "kubeflow", "pipelines"},
     "cli": {"api", "httpserver", "service", "settings", "engine", "testing", "pipelines", "client"},
-    "console": {"api", "service"},
     "testing": {"pipelines", "kubeflow"},
     "__main__": {"cli"},
     "client": {"pipelines", "settings"},
@@ -38,8 +37,8 @@ ROOMS = {
 KEPT_TO = {
     "cloudevents": ("events/envelope",),
     "standardwebhooks": ("events/signing",),
-    "fastapi": ("api", "console", "engine", "testing"),
-    "starlette": ("api", "console", "engine", "httpserver", "testing"),
+    "fastapi": ("api", "engine", "testing"),
+    "starlette": ("api", "engine", "httpserver", "testing"),
     "uvicorn": ("httpserver", "testing"),
     "sqlalchemy": (
         "database",
