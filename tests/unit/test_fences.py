@@ -58,6 +58,7 @@ KEPT_TO = {
     "rich": ("cli",),
     "httpx": ("cli", "client", "engine/packages"),  # the engine fetches packages where a setting allows it
     "httpx_sse": ("cli", "client"),
+    "croniter": ("pipelines/cron_slots",),
     "yaml": ("pipelines", "testing/kubeflow/packages"),
     # The client compiles a function where kfp is installed. The demo's source; the service runs what it compiles to.
     "kfp": ("client/kfpverbs", "cli/demo/qoe/pipeline"),
