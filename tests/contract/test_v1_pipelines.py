@@ -262,7 +262,9 @@ def test_rename_and_tag_where_kubeflow_can(any_adapter: RunningAdapter) -> None:
         assert "2.17" in body["detail"]
         shown = any_adapter.http.get(f"/v1/pipelines/{pipeline_id}").json()
         assert shown["tags"] is None
-        assert "tags" in shown["unavailable"][0]
+        [gap] = shown["unavailable"]
+        assert gap["what"] == "tags"
+        assert "2.17" in gap["reason"]
         return
     assert answer.json()["display_name"] == "Shown"
     found = any_adapter.http.get("/v1/pipelines/by-name/Shown").json()
