@@ -8,8 +8,8 @@ KFAdapterError
 ├── NameNotFound                  a person's name for a thing leads nowhere, or to several things
 ├── BadPageToken                  a page token that this service did not make
 ├── QueryRefused                  a parameter of a list, or a part of a request, that cannot be used; names it
+│   └── FilterRefused             … because it is a filter, of a list or of events, that cannot be followed
 ├── StartUnderWay                 the start that an Idempotency-Key belongs to is still under way
-├── BadFilter                     a list's filter is not in KFP's predicate language
 ├── Unavailable                   the Kubeflow in use cannot do what was asked; says since when KFP can
 ├── KubeflowError                 Kubeflow answered with an error, or did not answer
 │   ├── KubeflowNotFound
@@ -23,7 +23,6 @@ KFAdapterError
 ├── DatabaseError
 │   ├── LeaseLost                 a write-back by someone who no longer holds the claim
 │   └── TransitionRefused         a state change that the transition table does not allow
-├── FilterRefused                 a filter of events that no event could ever pass, or that is none
 ├── EventsForgotten               events are asked for that are not kept any more
 ├── SubscriptionRefused           a subscription cannot be as it is asked for; names the field
 │   └── AddressRefused            … because its receiver is where this service must not call
@@ -136,7 +135,8 @@ class QueryRefused(KFAdapterError):
     """A part of a request cannot be used.
 
     Attributes:
-        where: The parameter, or the path into the body, as `filter/predicates/0`.
+        where: `query/` or `header/` and the parameter's name, as `query/sort_by`; else the path into the body, as
+            `schedule/cron`.
         reason: What is wrong with it.
     """
 
@@ -144,6 +144,10 @@ class QueryRefused(KFAdapterError):
         super().__init__(f"{where}: {reason}")
         self.where = where
         self.reason = reason
+
+
+class FilterRefused(QueryRefused):
+    """A filter cannot be followed: it is not in KFP's predicate language, or asks for what no run or event has."""
 
 
 class StartUnderWay(KFAdapterError):
@@ -158,18 +162,6 @@ class StartUnderWay(KFAdapterError):
         super().__init__(f"The Idempotency-Key {key} belongs to a start that is still under way (run {run_id})")
         self.key = key
         self.run_id = run_id
-
-
-class BadFilter(KFAdapterError):
-    """A filter of a list is not what KFP's predicate language allows.
-
-    Attributes:
-        reason: What is wrong with it.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"The filter cannot be used: {reason}")
-        self.reason = reason
 
 
 class Unavailable(KFAdapterError):
@@ -260,20 +252,6 @@ class TransitionRefused(DatabaseError):
         self.key = key
         self.current = current
         self.wanted = wanted
-
-
-class FilterRefused(KFAdapterError):
-    """A filter of events cannot be used.
-
-    Attributes:
-        criterion: The criterion that is wrong.
-        reason: What is wrong with it.
-    """
-
-    def __init__(self, criterion: str, reason: str) -> None:
-        super().__init__(f"{criterion}: {reason}")
-        self.criterion = criterion
-        self.reason = reason
 
 
 class EventsForgotten(KFAdapterError):

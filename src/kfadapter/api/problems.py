@@ -12,7 +12,6 @@ from kfadapter.api.answers import PROBLEM_TYPE, json_answer
 from kfadapter.errors import (
     AddressRefused,
     ArgumentsError,
-    BadFilter,
     BadPageToken,
     DatabaseError,
     EventsForgotten,
@@ -49,7 +48,6 @@ STATUSES: Mapping[type[BaseException], int] = {
     StartUnderWay: 409,
     NameNotFound: 400,
     ArgumentsError: 400,
-    BadFilter: 400,
     Unavailable: 501,
     PackageTooLarge: 413,
     PackageError: 422,
@@ -62,7 +60,6 @@ STATUSES: Mapping[type[BaseException], int] = {
     KubeflowInterrupted: 502,
     KubeflowMalformed: 502,
     KubeflowError: 502,
-    FilterRefused: 400,
     EventsForgotten: 410,
     SubscriptionRefused: 422,
     SubscriptionNotFound: 404,
@@ -82,7 +79,7 @@ TYPES: Mapping[type[BaseException], str] = {
     StartUnderWay: "start-under-way",
     NameNotFound: "name-not-found",
     ArgumentsError: "arguments-do-not-fit",
-    BadFilter: "bad-filter",
+    FilterRefused: "bad-filter",
     Unavailable: "not-available-here",
     PackageTooLarge: "package-too-large",
     PackageError: "package-refused",
@@ -95,7 +92,6 @@ TYPES: Mapping[type[BaseException], str] = {
     KubeflowInterrupted: "kubeflow-interrupted",
     KubeflowMalformed: "kubeflow-malformed-answer",
     KubeflowError: "kubeflow-error",
-    FilterRefused: "filter-refused",
     EventsForgotten: "events-forgotten",
     SubscriptionRefused: "subscription-refused",
     AddressRefused: "address-refused",
@@ -190,15 +186,11 @@ def _items(error: BaseException) -> list[dict[str, object]] | None:
         ]
     if isinstance(error, QueryRefused):
         return [{"pointer": f"/{error.where}", "detail": error.reason}]
-    if isinstance(error, BadFilter):
-        return [{"pointer": "/query/filter", "detail": error.reason}]
     if isinstance(error, PackageError) and error.path:
         pointer = "".join(f"/{_escaped(part)}" for part in error.path.split("."))
         return [{"pointer": pointer, "detail": error.reason}]
     if isinstance(error, SubscriptionRefused):
         return [{"pointer": f"/{_escaped(error.field)}", "detail": error.reason}]
-    if isinstance(error, FilterRefused):
-        return [{"pointer": f"/filter/{_escaped(error.criterion)}", "detail": error.reason}]
     return None
 
 
