@@ -5,7 +5,8 @@ KFAdapterError
 ├── PackageError                  an uploaded pipeline package is not one that can be run
 │   └── PackageTooLarge           … because of its size, as sent or unpacked
 ├── ArgumentsError                arguments do not fit the inputs a pipeline declares; names every one
-├── NameNotFound                  a person's name for a thing leads nowhere, or to several things
+├── NameNotFound                  a person's name for a thing leads nowhere
+│   └── NameAmbiguous             … because it leads to several; names their ids
 ├── BadPageToken                  a page token that this service did not make
 ├── QueryRefused                  a parameter of a list, or a part of a request, that cannot be used; names it
 │   └── FilterRefused             … because it is a filter, of a list or of events, that cannot be followed
@@ -37,6 +38,8 @@ KFAdapterError
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+SHOWN_IDS = 5
 
 
 class KFAdapterError(Exception):
@@ -103,7 +106,7 @@ class ArgumentsError(KFAdapterError):
 
 
 class NameNotFound(KFAdapterError):
-    """A name leads to nothing, or to more than one thing.
+    """A name does not lead to one thing.
 
     Attributes:
         kind: What was looked for: `pipeline`, `pipeline version`, `experiment`.
@@ -111,12 +114,25 @@ class NameNotFound(KFAdapterError):
         matches: How many things have that name (0, or 2 and more).
     """
 
-    def __init__(self, kind: str, name: str, *, matches: int = 0) -> None:
-        found = f"{matches} {kind}s are" if matches else f"No {kind} is"
-        super().__init__(f"{found} found with name {name}")
+    def __init__(self, kind: str, name: str, *, sentence: str = "", matches: int = 0) -> None:
+        super().__init__(sentence or f"No {kind} is found with name {name}")
         self.kind = kind
         self.name = name
         self.matches = matches
+
+
+class NameAmbiguous(NameNotFound):
+    """A name leads to more than one thing.
+
+    Attributes:
+        ids: Those that have that name.
+    """
+
+    def __init__(self, kind: str, name: str, ids: Sequence[str]) -> None:
+        shown = ", ".join(ids[:SHOWN_IDS]) + (", …" if len(ids) > SHOWN_IDS else "")
+        sentence = f"{len(ids)} {kind}s are found with name {name}; give the id of the one that is meant: {shown}"
+        super().__init__(kind, name, sentence=sentence, matches=len(ids))
+        self.ids = tuple(ids)
 
 
 class BadPageToken(KFAdapterError):

@@ -61,9 +61,9 @@ def test_a_pipeline_is_found_by_any_of_its_names(any_adapter: RunningAdapter) ->
 
 
 def test_a_name_that_stands_inside_two_pipelines_is_a_conflict(any_adapter: RunningAdapter) -> None:
-    upload(any_adapter, FLOW, name="one")
-    upload(any_adapter, FLOW, name="two")
-    problem(any_adapter.http.get("/v1/pipelines/by-name/control-flow"), 409, "name-not-found")
+    ids = [upload(any_adapter, FLOW, name=name)["pipeline"]["pipeline_id"] for name in ("one", "two")]
+    told = problem(any_adapter.http.get("/v1/pipelines/by-name/control-flow"), 409, "name-ambiguous")
+    assert all(one in told["detail"] for one in ids)
 
 
 def test_names_with_slashes_and_signs_are_found(any_adapter: RunningAdapter) -> None:

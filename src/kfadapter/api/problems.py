@@ -28,6 +28,7 @@ from kfadapter.errors import (
     KubeflowTimeout,
     KubeflowUnavailable,
     LaunchFailed,
+    NameAmbiguous,
     NameNotFound,
     NotRedeliverable,
     PackageError,
@@ -78,6 +79,7 @@ TYPES: Mapping[type[BaseException], str] = {
     QueryRefused: "bad-query",
     StartUnderWay: "start-under-way",
     NameNotFound: "name-not-found",
+    NameAmbiguous: "name-ambiguous",
     ArgumentsError: "arguments-do-not-fit",
     FilterRefused: "bad-filter",
     Unavailable: "not-available-here",
@@ -129,7 +131,7 @@ def status_of(error: BaseException) -> int:
 def _v1_status(error: BaseException) -> int:
     """Names are part of addresses under /v1, where the Training Manager's routes blame the caller as upstream did."""
     if isinstance(error, NameNotFound):
-        return 409 if error.matches else 404
+        return 409 if isinstance(error, NameAmbiguous) else 404
     return status_of(error)
 
 
