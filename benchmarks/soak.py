@@ -25,7 +25,17 @@ HELLO = Path(__file__).parents[1] / "tests" / "data" / "kfp-conformance" / "pipe
 BODY = {"pipeline_name": "hello", "pipeline_version": "hello", "experiment_name": "Default", "arguments": {}}
 RUN_SECONDS = 5.0
 # Of ten requests one is an execution; the rest are reads.
-READS = ("/pipelines", "/pipelines/hello/versions", "/experiments", "/v1/training-jobs", "/healthz", "/metrics")
+READS = (
+    "/pipelines",
+    "/pipelines/hello/versions",
+    "/experiments",
+    "/v1/training-jobs",
+    "/v1/runs?page_size=20",
+    "/v1/pipelines?view=FULL",
+    "/v1/pipelines/by-name/hello",
+    "/healthz",
+    "/metrics",
+)
 REPORT_SECONDS = 60.0
 # The fakes remember everything they were asked; here they must not.
 FORGET_SECONDS = 5.0

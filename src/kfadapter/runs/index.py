@@ -5,7 +5,7 @@ Kubeflow answers neither "the runs of this pipeline" nor names nor labels. What 
 """
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Concatenate, ParamSpec, TypeVar
@@ -133,9 +133,11 @@ class RunIndex:
         """Ids of runs that had not ended, in the order of ids, from behind one."""
         return await self._read(index_rows.active_runs, after, limit)
 
-    async def created_between(self, oldest: datetime | None, newest: datetime | None, limit: int) -> list[str]:
-        """Ids of runs created in a stretch of time, its ends included; the newest first."""
-        return await self._read(index_rows.created_between, oldest, newest, limit)
+    async def created_between(
+        self, after: datetime | None, newest: datetime | None, without: Set[str], limit: int
+    ) -> list[str]:
+        """Ids of runs created after a time and not after another one, without some of them; the newest first."""
+        return await self._read(index_rows.created_between, after, newest, without, limit)
 
     async def unnamed(self, limit: int) -> list[Unnamed]:
         """Things whose names are not known or old."""

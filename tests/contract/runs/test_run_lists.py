@@ -137,6 +137,21 @@ def test_what_happens_behind_our_back_is_noticed(fake: FakeKubeflow, indexed: Ru
     eventually(lambda: ids(indexed, archived=True) == [archived])
 
 
+def test_a_run_that_goes_is_noticed_among_hundreds_of_the_same_second(
+    fake: FakeKubeflow, make_adapter: Callable[..., RunningAdapter]
+) -> None:
+    train = fake.add_pipeline("train", spec=SPEC)
+    fake.add_runs(450, pipeline_id=train)
+    adapter = make_adapter(kubeflow_url=fake.url, poll_seconds=0.01)
+    eventually(lambda: listed(adapter)["index"]["complete"])
+    in_order = sorted(fake.run_ids)
+    gone = [in_order[at] for at in (2, 60, 225, 390, 447)]
+    for run_id in gone:
+        fake.forget_run(run_id)
+    eventually(lambda: not any(ids(adapter, id_prefix=run_id) for run_id in gone))
+    assert len(ids(adapter, page_size=200, state="SUCCEEDED")) == 200
+
+
 def test_filling_goes_on_after_a_restart(fake: FakeKubeflow, tmp_path: Path) -> None:
     fake.add_runs(1500)
     with RunningAdapter(tmp_path / "data", kubeflow_url=fake.url, poll_seconds=0.5) as adapter:
