@@ -61,9 +61,9 @@ def test_a_pipeline_is_found_by_any_of_its_names(any_adapter: RunningAdapter) ->
 
 
 def test_a_name_that_stands_inside_two_pipelines_is_a_conflict(any_adapter: RunningAdapter) -> None:
-    upload(any_adapter, FLOW, name="one")
-    upload(any_adapter, FLOW, name="two")
-    problem(any_adapter.http.get("/v1/pipelines/by-name/control-flow"), 409, "name-not-found")
+    ids = [upload(any_adapter, FLOW, name=name)["pipeline"]["pipeline_id"] for name in ("one", "two")]
+    told = problem(any_adapter.http.get("/v1/pipelines/by-name/control-flow"), 409, "name-ambiguous")
+    assert all(one in told["detail"] for one in ids)
 
 
 def test_names_with_slashes_and_signs_are_found(any_adapter: RunningAdapter) -> None:
@@ -262,7 +262,9 @@ def test_rename_and_tag_where_kubeflow_can(any_adapter: RunningAdapter) -> None:
         assert "2.17" in body["detail"]
         shown = any_adapter.http.get(f"/v1/pipelines/{pipeline_id}").json()
         assert shown["tags"] is None
-        assert "tags" in shown["unavailable"][0]
+        [gap] = shown["unavailable"]
+        assert gap["what"] == "tags"
+        assert "2.17" in gap["reason"]
         return
     assert answer.json()["display_name"] == "Shown"
     found = any_adapter.http.get("/v1/pipelines/by-name/Shown").json()

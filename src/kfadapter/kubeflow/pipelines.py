@@ -87,7 +87,8 @@ class Pipelines:
         if named is not None and named.display_name == name:
             return named
         filter = Filter.equals("display_name", name)
-        found = shown_as(KIND, name, await self._lists.all(PATH, filter=filter, deadline=deadline)) or named
+        shown = await self._lists.all(PATH, filter=filter, deadline=deadline)
+        found = shown_as(KIND, name, shown, lambda one: one.pipeline_id) or named
         if found is None or name not in (found.display_name, found.name):
             raise NameNotFound(KIND, name)
         return found

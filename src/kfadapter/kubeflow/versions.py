@@ -163,7 +163,8 @@ class Versions:
         deadline = self._connection.deadline()
         for key in ("display_name", "name"):
             found = await self._lists.all(_collection(pipeline_id), filter=Filter.equals(key, name), deadline=deadline)
-            version = shown_as(KIND, name, found) or next((one for one in found if one.name == name), None)
+            shown = shown_as(KIND, name, found, lambda one: one.pipeline_version_id)
+            version = shown or next((one for one in found if one.name == name), None)
             if version is not None:
                 return version
         raise NameNotFound(KIND, name)

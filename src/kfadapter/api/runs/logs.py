@@ -144,5 +144,5 @@ def _position(text: str) -> dict[str, int]:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or not all(type(at) is int and at >= 0 for at in document.values()):
-        raise QueryRefused("Last-Event-ID", "it is not the id of an event of this stream")
+        raise QueryRefused("header/Last-Event-ID", "it is not the id of an event of this stream")
     return {str(task_id): at for task_id, at in document.items()}
