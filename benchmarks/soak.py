@@ -25,8 +25,20 @@ HELLO = Path(__file__).parents[1] / "tests" / "data" / "kfp-conformance" / "pipe
 BODY = {"pipeline_name": "hello", "pipeline_version": "hello", "experiment_name": "Default", "arguments": {}}
 RUN_SECONDS = 5.0
 # Of ten requests one is an execution; the rest are reads.
-READS = ("/pipelines", "/pipelines/hello/versions", "/experiments", "/v1/training-jobs", "/healthz", "/metrics")
+READS = (
+    "/pipelines",
+    "/pipelines/hello/versions",
+    "/experiments",
+    "/v1/training-jobs",
+    "/v1/runs?page_size=20",
+    "/v1/pipelines?view=FULL",
+    "/v1/pipelines/by-name/hello",
+    "/healthz",
+    "/metrics",
+)
 REPORT_SECONDS = 60.0
+# Read at once before the load begins: all connections that may be held are open then, to the service and from it.
+BURST = 200
 # The fakes remember everything they were asked; here they must not.
 FORGET_SECONDS = 5.0
 
@@ -53,6 +65,7 @@ async def soak(kubeflow: FakeKubeflow, url: str, pid: int, seconds: float, rate:
         form.add_field("file", HELLO.read_bytes(), filename="file")
         async with session.post(f"{url}/pipelineIds/hello", data=form) as answer:
             answer.raise_for_status()
+        await asyncio.gather(*(read(session, url + path) for path in READS for _ in range(BURST)))
         report = group.create_task(reports(pid, seconds, statuses))
         reads, jobs, began = itertools.cycle(READS), itertools.count(), time.monotonic()
         for number in itertools.count():

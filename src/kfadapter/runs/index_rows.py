@@ -1,6 +1,6 @@
 """What the index writes: what Kubeflow said of runs, names of things, labels. Steps inside the caller's transaction."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -126,15 +126,18 @@ def active_runs(connection: Connection, after: str, limit: int) -> list[str]:
     return list(connection.execute(query.limit(limit)).scalars())
 
 
-def created_between(connection: Connection, oldest: datetime | None, newest: datetime | None, limit: int) -> list[str]:
-    """The ids of runs created in a stretch of time, its ends included."""
+def created_between(
+    connection: Connection, after: datetime | None, newest: datetime | None, without: Set[str], limit: int
+) -> list[str]:
+    """The ids of runs created after a time and not after another one, the newest first, without some of them."""
     runs = indexed_runs.c
     query = select(runs.run_id)
-    if oldest is not None:
-        query = query.where(runs.created_at >= oldest)
+    if after is not None:
+        query = query.where(runs.created_at > after)
     if newest is not None:
         query = query.where(runs.created_at <= newest)
-    return list(connection.execute(query.order_by(runs.created_at.desc()).limit(limit)).scalars())
+    found = connection.execute(query.order_by(runs.created_at.desc()).limit(limit + len(without))).scalars()
+    return [run_id for run_id in found if run_id not in without][:limit]
 
 
 def unnamed(connection: Connection, now: datetime, limit: int) -> list[Unnamed]:
@@ -152,6 +155,11 @@ def never_asked(connection: Connection, ids: Sequence[str]) -> list[Unnamed]:
     query = select(names.number, names.kind, names.id, names.parent_id)
     found = connection.execute(query.where(names.id.in_(ids), names.asked_at.is_(None), names.name.is_(None)))
     return [Unnamed(number=row.number, kind=row.kind, id=row.id, parent_id=row.parent_id) for row in found]
+
+
+def introduce(connection: Connection, runs: Sequence[Run]) -> list[Unnamed]:
+    """Make room for the names of what runs are of; those that nobody has asked Kubeflow for yet."""
+    return never_asked(connection, list({one for _, one in _numbers(connection, runs)}))
 
 
 def nameless(connection: Connection, limit: int) -> list[Unnamed]:

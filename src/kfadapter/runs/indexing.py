@@ -6,7 +6,7 @@ compared again, which notices runs that were deleted, archived or retried behind
 before the next is asked for, so that a restart goes on where it was.
 """
 
-from collections.abc import Iterable
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -38,7 +38,7 @@ CROWDED = 20
 SWEEP_PAUSES = 10
 SWEEP_REST_PAUSES = 60
 LONGEST_PAUSE_SECONDS = 30.0
-SUSPECTS = 150
+SUSPECTS = 600
 
 Mark = Literal["created", "finished"]
 
@@ -47,10 +47,15 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class _Place:
-    """Where a list goes on: KFP wants to see the filter that a page token was made with again."""
+    """Where a list goes on: KFP wants to see the filter that a page token was made with again.
+
+    Attributes:
+        edge_ids: Runs met so far whose time is that of the last one met: more of the same time may follow.
+    """
 
     token: str = ""
     filter: Filter | None = None
+    edge_ids: frozenset[str] = frozenset()
 
 
 class Indexer:
@@ -249,17 +254,23 @@ class Indexer:
         place = self._places.pop("sweep", first)
         page = await self._ask(place, sort_by="created_at desc", is_history=True)
         bottom = page.items[-1].created_at if page.items and page.next_page_token else None
-        await self._remove_missing({run.run_id for run in page.items}, bottom, top)
+        shown = place.edge_ids | {run.run_id for run in page.items}
+        await self._remove_missing(shown, bottom, top)
         if page.next_page_token:
-            self._places["sweep"] = replace(place, token=page.next_page_token)
+            at_edge = {run.run_id for run in page.items if run.created_at == bottom}
+            edge_ids = frozenset(at_edge | place.edge_ids if bottom == top else at_edge)
+            self._places["sweep"] = replace(place, token=page.next_page_token, edge_ids=edge_ids)
         await self._index.advance(swept_back_to=bottom, swept_at=now)
 
-    async def _remove_missing(self, shown: Iterable[str], bottom: datetime | None, top: datetime | None) -> None:
-        """Runs of the page's stretch of time that Kubeflow has not shown; it is asked for each of them."""
-        known = await self._index.created_between(bottom, top, SUSPECTS * 4)
-        suspects = [run_id for run_id in known if run_id not in set(shown)][:SUSPECTS]
-        if suspects:
-            await self._check(suspects)
+    async def _remove_missing(self, shown: Set[str], bottom: datetime | None, top: datetime | None) -> None:
+        """Runs of the page's stretch of time that Kubeflow has not shown; it is asked for each of them.
+
+        Those of the very time at which the page ends are left to the next page, which may go on with that time: KFP
+        gives whole seconds, and hundreds of runs can share one.
+        """
+        suspects = await self._index.created_between(bottom, top, shown, SUSPECTS)
+        for start in range(0, len(suspects), ACTIVE_BATCH):
+            await self._check(suspects[start : start + ACTIVE_BATCH])
 
     async def _ask(self, place: _Place, *, sort_by: str, is_history: bool = False) -> Page[Run]:
         asked_at = self._clock.now()

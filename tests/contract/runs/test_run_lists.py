@@ -119,8 +119,9 @@ def test_what_cannot_be_asked_is_named(adapter: RunningAdapter, query: dict[str,
     answer = adapter.http.get("/v1/runs", params=query)
     assert answer.status_code == 400
     body = answer.json()
-    assert body["type"] == "urn:kfadapter:problem:bad-query"
-    assert body["errors"][0]["pointer"].startswith("/" + next(iter(query)))
+    kind = "bad-filter" if "filter" in query else "bad-query"
+    assert body["type"] == f"urn:kfadapter:problem:{kind}"
+    assert body["errors"][0]["pointer"].startswith("/query/" + next(iter(query)))
 
 
 def test_what_happens_behind_our_back_is_noticed(fake: FakeKubeflow, indexed: RunningAdapter) -> None:
@@ -134,6 +135,21 @@ def test_what_happens_behind_our_back_is_noticed(fake: FakeKubeflow, indexed: Ru
         fake.world.runs[archived].storage_state = "ARCHIVED"
     eventually(lambda: ids(indexed, id_prefix=gone) == [])
     eventually(lambda: ids(indexed, archived=True) == [archived])
+
+
+def test_a_run_that_goes_is_noticed_among_hundreds_of_the_same_second(
+    fake: FakeKubeflow, make_adapter: Callable[..., RunningAdapter]
+) -> None:
+    train = fake.add_pipeline("train", spec=SPEC)
+    fake.add_runs(450, pipeline_id=train)
+    adapter = make_adapter(kubeflow_url=fake.url, poll_seconds=0.01)
+    eventually(lambda: listed(adapter)["index"]["complete"])
+    in_order = sorted(fake.run_ids)
+    gone = [in_order[at] for at in (2, 60, 225, 390, 447)]
+    for run_id in gone:
+        fake.forget_run(run_id)
+    eventually(lambda: not any(ids(adapter, id_prefix=run_id) for run_id in gone))
+    assert len(ids(adapter, page_size=200, state="SUCCEEDED")) == 200
 
 
 def test_filling_goes_on_after_a_restart(fake: FakeKubeflow, tmp_path: Path) -> None:
