@@ -27,6 +27,7 @@ from kfadapter.client.results import Run, Server, StartedRun
 from kfadapter.client.runs import Runs
 from kfadapter.client.server import server_call
 from kfadapter.client.subscriptions import Subscriptions
+from kfadapter.client.trainingjobs import TrainingJobs
 from kfadapter.client.transport import Sender, client_options, client_url
 from kfadapter.client.versions import Versions
 
@@ -70,8 +71,8 @@ class Client:
         verify_ssl: False: certificates are not checked.
 
     Attributes:
-        pipelines, versions, experiments, runs, recurring_runs, events, subscriptions: One for each of the adapter's
-            resources.
+        pipelines, versions, experiments, runs, recurring_runs, training_jobs, events, subscriptions: One for each of
+            the adapter's resources.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Client:
         self.events = Events(self._send)
         self.subscriptions = Subscriptions(self._send)
         self.recurring_runs = RecurringRuns(self._send)
+        self.training_jobs = TrainingJobs(self._send)
 
     def __enter__(self) -> Self:
         return self

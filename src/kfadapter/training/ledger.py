@@ -174,6 +174,10 @@ class Ledger:
         """Kubeflow took the order to terminate the run."""
         await self._transactions.note(ledger_watch.stop_accepted, run_id, now)
 
+    async def stopped_by_hand(self, run_id: str, *, now: datetime) -> None:
+        """Kubeflow took a person's order to terminate the run; nothing when the ledger does not have it."""
+        await self._transactions.note(ledger_watch.stopped_by_hand, run_id, now)
+
     # Telling
 
     async def claim_due(self, *, now: datetime, until: datetime, limit: int) -> list[Notification]:
