@@ -58,7 +58,7 @@ _logger = structlog.get_logger(__name__)
 
 
 class Supervising(Protocol):
-    """What runs need of the supervisor."""
+    """What runs need of the supervisor; `running.supervisor.Supervisor` says what each call promises and raises."""
 
     async def submit(self, order: RunOrder) -> None: ...
 
