@@ -143,7 +143,9 @@ class BadPageToken(KFAdapterError):
     """
 
     def __init__(self, token: str) -> None:
-        super().__init__("The page token is not one that an earlier page came with")
+        super().__init__(
+            "The page token is not one that an earlier page of this list, filtered and sorted so, came with"
+        )
         self.token = token
 
 

@@ -144,8 +144,15 @@ def message_of(error: BaseException) -> str:
     return "Internal error of the adapter; its log has the details"
 
 
+def with_cause(error: BaseException) -> BaseException:
+    """An answer's own time limit, told as what it waited for: a Kubeflow that does not answer notes itself there."""
+    notes = getattr(error.__cause__, "__notes__", ()) if isinstance(error, TimeoutError) and not str(error) else ()
+    return KubeflowTimeout(notes[0]) if notes else error
+
+
 def problem(error: BaseException, *, instance: str = "") -> Response:
     """An RFC 9457 answer."""
+    error = with_cause(error)
     return problem_answer(
         status=_v1_status(error),
         detail=message_of(error),

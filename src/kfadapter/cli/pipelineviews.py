@@ -237,7 +237,8 @@ def show_difference(console: Console, body: dict[str, Any]) -> None:
 
 def _show_report(console: Console, name: str, body: dict[str, Any]) -> None:
     if body["valid"]:
-        console.print(f"{printable(name)} can be uploaded", markup=False)
+        told = "is valid; not every Kubeflow may take what is newer" if body["notes"] else "can be uploaded"
+        console.print(f"{printable(name)} {told}", markup=False)
     for problem in body["problems"]:
         where = f"{problem['path']}: " if problem["path"] else ""
         console.print(Text(f"✗ {one_line(where + problem['message'])}", style="red"), soft_wrap=True)

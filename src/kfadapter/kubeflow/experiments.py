@@ -35,7 +35,9 @@ class Experiments:
         self, *, page_token: str = "", page_size: int = PAGE_SIZE, sort_by: str = "", filter: Filter | None = None
     ) -> Page[Experiment]:
         """One page; the token is Kubeflow's own."""
-        return await self._lists.page(PATH, page_token=page_token, page_size=page_size, sort_by=sort_by, filter=filter)
+        return await self._lists.asked_page(
+            PATH, page_token=page_token, page_size=page_size, sort_by=sort_by, filter=filter
+        )
 
     async def list_all(self, *, sort_by: str = "", filter: Filter | None = None) -> builtins.list[Experiment]:
         """All of them, oldest first unless `sort_by` says otherwise."""

@@ -47,7 +47,9 @@ class Pipelines:
         self, *, page_token: str = "", page_size: int = PAGE_SIZE, sort_by: str = "", filter: Filter | None = None
     ) -> Page[Pipeline]:
         """One page; the token is Kubeflow's own."""
-        return await self._lists.page(PATH, page_token=page_token, page_size=page_size, sort_by=sort_by, filter=filter)
+        return await self._lists.asked_page(
+            PATH, page_token=page_token, page_size=page_size, sort_by=sort_by, filter=filter
+        )
 
     async def list_all(self, *, sort_by: str = "", filter: Filter | None = None) -> builtins.list[Pipeline]:
         """All of them, oldest first unless `sort_by` says otherwise."""

@@ -63,7 +63,7 @@ class Versions:
         filter: Filter | None = None,
     ) -> Page[PipelineVersion]:
         """One page, in Kubeflow's own order."""
-        return await self._lists.page(
+        return await self._lists.asked_page(
             _collection(pipeline_id), page_token=page_token, page_size=page_size, sort_by=sort_by, filter=filter
         )
 

@@ -179,7 +179,7 @@ RULES = (
     Rule(
         id="unknown-field",
         severity=Severity.NOTE,
-        advice="see whether your Kubeflow knows it: an older server passes over it",
+        advice="see whether your Kubeflow knows it: an older server refuses the pipeline, or passes over a setting",
         find=lint_rules.unknown_fields,
     ),
 )
