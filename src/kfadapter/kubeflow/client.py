@@ -40,7 +40,7 @@ class Kubeflow:
         clock = clock or SystemClock()
         self._connection = Connection(base_url, timeout_seconds=timeout_seconds, clock=clock)
         self._server = Server(self._connection, clock)
-        self.versions = Versions(self._connection)
+        self.versions = Versions(self._connection, self._server)
         self.pipelines = Pipelines(self._connection, self._server, self.versions, namespace=namespace)
         self.experiments = Experiments(self._connection, namespace=namespace)
         self.runs = Runs(self._connection, namespace=namespace)

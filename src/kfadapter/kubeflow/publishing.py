@@ -128,8 +128,9 @@ class Publisher:
             except NameNotFound as exc:
                 if exc.matches:
                     raise
-        newest, _ = await versions.newest(pipeline.pipeline_id, pipeline_name=pipeline.display_name)
-        candidates += [newest] if newest is not None else []
+        # Kubeflow counts seconds: which of the versions of one second is the newest is not known for sure.
+        newest, _ = await versions.of_newest_second(pipeline.pipeline_id, pipeline_name=pipeline.display_name)
+        candidates += newest
         same = next((version for version in candidates if _holds(version, upload.package)), None)
         return Published(pipeline=pipeline, version=same, created=False, unchanged=True) if same else None
 
