@@ -22,7 +22,8 @@ from kfadapter.client.kfpverbs import (
 )
 from kfadapter.client.pipelines import AsyncPipelines
 from kfadapter.client.recurringruns import AsyncRecurringRuns
-from kfadapter.client.results import Run, Server, StartedRun
+from kfadapter.client.results import Server
+from kfadapter.client.runresults import Run, StartedRun
 from kfadapter.client.runs import AsyncRuns
 from kfadapter.client.server import server_call
 from kfadapter.client.subscriptions import AsyncSubscriptions

@@ -23,7 +23,8 @@ from kfadapter.client.kfpverbs import (
 )
 from kfadapter.client.pipelines import Pipelines
 from kfadapter.client.recurringruns import RecurringRuns
-from kfadapter.client.results import Run, Server, StartedRun
+from kfadapter.client.results import Server
+from kfadapter.client.runresults import Run, StartedRun
 from kfadapter.client.runs import Runs
 from kfadapter.client.server import server_call
 from kfadapter.client.subscriptions import Subscriptions
