@@ -190,7 +190,9 @@ def test_preflight_of_a_server_without_release_says_so(make_adapter: Callable[..
         pipeline_id = fake.add_pipeline("p")
         body = adapter.http.get(f"/v1/pipelines/{pipeline_id}/versions/latest/preflight").json()
     assert (body["asked"], body["ok"]) == ("nobody", None)
-    assert body["unavailable"]
+    [gap] = body["unavailable"]
+    assert gap["what"] == "findings"
+    assert "release" in gap["reason"]
 
 
 def test_arguments_are_checked_as_the_training_manager_would_send_them(any_adapter: RunningAdapter) -> None:

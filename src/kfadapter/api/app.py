@@ -1,5 +1,8 @@
 """The HTTP application: the Training Manager's routes at the root, everything else under /v1, errors always JSON."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import structlog
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -74,11 +77,21 @@ async def _http_error(request: Request, exc: Exception) -> Response:
 
 async def _validation_error(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, RequestValidationError)  # noqa: S101 - registered for this type
-    errors: list[dict[str, object]] = [
-        {"pointer": "/" + "/".join(str(part) for part in one["loc"]), "detail": one["msg"]} for one in exc.errors()
-    ]
+    sent_as = request.headers.get("content-type", "")
+    errors = [_mistake(one, sent_as) for one in exc.errors()]
     detail = "; ".join(f"{one['pointer']}: {one['detail']}" for one in errors)
     return problem_answer(status=422, detail=detail, kind="invalid-request", instance=request.url.path, errors=errors)
+
+
+def _mistake(found: Mapping[str, Any], sent_as: str) -> dict[str, object]:
+    """One of pydantic's findings, as a pointer and a sentence; `sent_as` is the body's content type."""
+    if tuple(found["loc"]) == ("body",) and found["type"] != "missing" and "json" not in sent_as:
+        came = f"it came as {sent_as}" if sent_as else "it came without a Content-Type"
+        return {"pointer": "/body", "detail": f"the body has to be sent as application/json; {came}"}
+    if found["type"] == "json_invalid":
+        where, why = found["loc"][-1], found["ctx"]["error"]
+        return {"pointer": "/body", "detail": f"it is not JSON: {why} (character {where})"}
+    return {"pointer": "/" + "/".join(str(part) for part in found["loc"]), "detail": found["msg"]}
 
 
 async def _domain_error(request: Request, exc: Exception) -> Response:

@@ -13,6 +13,7 @@ from kfadapter.api.bounded import BoundedRoute
 from kfadapter.api.eventstream import EventStream, OpenStreams
 from kfadapter.api.problems import BadRequest
 from kfadapter.api.schemas.subscriptions import EventPage
+from kfadapter.errors import FilterRefused
 from kfadapter.events.filters import EventFilter
 from kfadapter.events.stream import Start, frames
 from kfadapter.service import Service
@@ -37,7 +38,11 @@ def _wanted(
     job: Annotated[list[str] | None, Query(description="Training jobs, by id.")] = None,
     state: Annotated[list[str] | None, Query(description="States after the event.")] = None,
 ) -> EventFilter:
-    """The filter in a query; each criterion may be given several times."""
+    """The filter in a query; each criterion may be given several times.
+
+    Raises:
+        FilterRefused: It is one that no event could pass; the parameter is named.
+    """
     criteria = {
         "types": type,
         "pipelines": pipeline,
@@ -46,7 +51,11 @@ def _wanted(
         "jobs": job,
         "states": state,
     }
-    return EventFilter.of(criteria)
+    try:
+        return EventFilter.of(criteria)
+    except FilterRefused as exc:
+        parameter = exc.where.removeprefix("filter/").removesuffix("s")
+        raise FilterRefused(f"query/{parameter}", exc.reason) from exc
 
 
 Wanted = Annotated[EventFilter, Depends(_wanted)]

@@ -259,7 +259,10 @@ def upload_router(service: Service) -> APIRouter:
         except NameNotFound as exc:
             if not exc.matches:
                 return
-        raise KubeflowConflict(f"there is a pipeline named {name} already", status=409)
+        raise KubeflowConflict(
+            f"there is a pipeline named {name} already; without create_only the package becomes its next version",
+            status=409,
+        )
 
     async def uploaded(published: Published) -> Response:
         catalog.changed(published.pipeline.pipeline_id)

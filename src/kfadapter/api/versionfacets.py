@@ -35,6 +35,7 @@ from kfadapter.pipelines.render.dot import to_dot
 from kfadapter.pipelines.render.mermaid import to_mermaid
 from kfadapter.pipelines.render.svg import to_svg
 from kfadapter.pipelines.schema import arguments_schema
+from kfadapter.runs.missing import Missing
 from kfadapter.service import Service
 from kfadapter.training.execution import ALIAS_SOURCES, training_manager_aliases
 
@@ -144,15 +145,15 @@ def facet_router(service: Service) -> APIRouter:
         server = await known_server(kubeflow)
         content = await catalog.content(pipeline_id, version)
         findings: tuple[Finding, ...] = ()
-        asked, missing = "nobody", ["Kubeflow does not tell its release: it is not known what it can honour."]
+        asked, missing = "nobody", "Kubeflow does not tell its release: it is not known what it can honour."
         if server is not None and server.is_embedded:
             try:
                 findings = await engine_findings(kubeflow.versions, pipeline_id, content.version_id)
-                asked, missing = "engine", []
+                asked, missing = "engine", ""
             except Unavailable as exc:
-                missing = [str(exc)]
+                missing = str(exc)
         elif server is not None and server.release is not None:
-            findings, asked, missing = cluster_findings(server, content.description), "release", []
+            findings, asked, missing = cluster_findings(server, content.description), "release", ""
         has_errors = any(one.severity is FindingSeverity.ERROR for one in findings)
         return json_answer(
             {
@@ -160,7 +161,7 @@ def facet_router(service: Service) -> APIRouter:
                 "asked": asked,
                 "ok": None if asked == "nobody" else not has_errors,
                 "findings": [one.to_json() for one in findings],
-                "unavailable": missing,
+                "unavailable": [Missing(what="findings", reason=missing).to_json()] if missing else [],
             }
         )
 

@@ -35,6 +35,7 @@ class Call(Generic[T_co]):
         content: A body as it is.
         accept: What is wanted.
         headers: Further ones.
+        is_bulk: The answer may be of any size: only its pauses are limited, not the whole of it.
         read: Turns the answer into the result.
     """
 
@@ -47,6 +48,7 @@ class Call(Generic[T_co]):
     content: bytes | None = None
     accept: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
+    is_bulk: bool = False
 
     @property
     def is_read(self) -> bool:

@@ -140,7 +140,7 @@ class PipelineDetail:
 
     Attributes:
         matched_by: `display_name`, `name` or `spec_name`, when it was asked for by name.
-        unavailable: What this Kubeflow does not tell, a sentence each.
+        unavailable: What this Kubeflow does not tell, each with `what` and `reason`.
     """
 
     pipeline_id: str
@@ -153,7 +153,7 @@ class PipelineDetail:
     created_at: datetime | None = None
     tags: Mapping[str, str] | None = None
     matched_by: str | None = None
-    unavailable: tuple[str, ...] = ()
+    unavailable: tuple[Mapping[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,12 +251,12 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Preflight:
-    """Whether a run would go through; `ok` is None when nobody could be asked."""
+    """Whether a run would go through; `ok` is None when nobody could be asked, and `unavailable` says why."""
 
     asked: str
     ok: bool | None
     findings: tuple[Finding, ...] = ()
-    unavailable: tuple[str, ...] = ()
+    unavailable: tuple[Mapping[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

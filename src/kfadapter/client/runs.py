@@ -142,7 +142,9 @@ def label_call(run_id: str, labels: Mapping[str, str | None]) -> Call[None]:
 def log_call(run_id: str, task: str = "", tail: int | None = None) -> Call[bytes]:
     """A log."""
     params = {"task": task, "tail": tail}
-    return Call(method="GET", path=path("runs", run_id, "logs"), params=params, accept="text/plain, */*", read=raw)
+    return Call(
+        method="GET", path=path("runs", run_id, "logs"), params=params, accept="text/plain, */*", read=raw, is_bulk=True
+    )
 
 
 def artifacts_call(run_id: str) -> Call[RunArtifacts]:
@@ -152,7 +154,7 @@ def artifacts_call(run_id: str) -> Call[RunArtifacts]:
 
 def artifact_call(run_id: str, artifact: str) -> Call[bytes]:
     """An artifact's content."""
-    return Call(method="GET", path=path("runs", run_id, "artifacts", artifact), accept="*/*", read=raw)
+    return Call(method="GET", path=path("runs", run_id, "artifacts", artifact), accept="*/*", read=raw, is_bulk=True)
 
 
 def compare_call(*run_ids: str) -> Call[Comparison]:

@@ -239,10 +239,15 @@ class Connection:
     async def _exchange(self, call: Call, deadline: Deadline) -> Answer:
         """One attempt; a refusal of the server's is raised with what it says about trying again."""
         progress = _Progress()
-        with _translated(self.base_url, progress, deadline):
-            async with asyncio.timeout_at(deadline.at):
-                async with await self._send(call, progress) as response:
-                    answer = await self._read(response)
+        try:
+            with _translated(self.base_url, progress, deadline):
+                async with asyncio.timeout_at(deadline.at):
+                    async with await self._send(call, progress) as response:
+                        answer = await self._read(response)
+        except asyncio.CancelledError as exc:
+            # Whoever is out of patience can tell what was waited for: asyncio keeps this as its TimeoutError's cause.
+            exc.add_note(f"Kubeflow at {URL(self.base_url).authority} did not answer in time")
+            raise
         if 200 <= answer.status < 300:
             return answer
         raise _Refused(refusal(answer.status, answer.content_type, answer.body), answer.headers.get("retry-after"))

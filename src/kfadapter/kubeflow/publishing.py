@@ -10,8 +10,16 @@ import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from kfadapter.errors import KubeflowConflict, KubeflowError, KubeflowInterrupted, KubeflowNotFound, NameNotFound
+from kfadapter.errors import (
+    KubeflowConflict,
+    KubeflowError,
+    KubeflowInterrupted,
+    KubeflowInvalid,
+    KubeflowNotFound,
+    NameNotFound,
+)
 from kfadapter.kubeflow.client import Kubeflow
+from kfadapter.kubeflow.objections import objections
 from kfadapter.kubeflow.resources import Pipeline, PipelineVersion
 from kfadapter.pipelines.package import PipelinePackage, digest_of
 from kfadapter.pipelines.spec import read_spec
@@ -71,6 +79,7 @@ class Publisher:
 
         Raises:
             KubeflowConflict: The version's name is taken, or others took every name that was tried.
+            KubeflowInvalid: Kubeflow refuses the package; the reason tells what it most likely objects to.
             KubeflowError: Kubeflow refused, or was away.
         """
         async with self._locks.setdefault(name, asyncio.Lock()):
@@ -91,7 +100,13 @@ class Publisher:
                 return await self._same(pipeline, upload) or await self._next(pipeline, upload)
             except _NameTaken as exc:
                 conflict = exc
+            except KubeflowInvalid as exc:
+                raise await self._explained(exc, upload.package) from exc
         raise KubeflowConflict(conflict.reason if conflict else f"no free name for a version of {name}")
+
+    async def _explained(self, refused: KubeflowInvalid, package: PipelinePackage) -> KubeflowInvalid:
+        found = await asyncio.to_thread(objections, package.spec, self._kubeflow.last_seen)
+        return KubeflowInvalid("; ".join((refused.reason, *found)), status=refused.status)
 
     async def _existing(self, name: str) -> Pipeline | None:
         try:

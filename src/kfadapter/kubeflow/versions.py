@@ -63,7 +63,7 @@ class Versions:
         filter: Filter | None = None,
     ) -> Page[PipelineVersion]:
         """One page, in Kubeflow's own order."""
-        return await self._lists.page(
+        return await self._lists.asked_page(
             _collection(pipeline_id), page_token=page_token, page_size=page_size, sort_by=sort_by, filter=filter
         )
 
@@ -149,7 +149,8 @@ class Versions:
         deadline = self._connection.deadline()
         for key in ("display_name", "name"):
             found = await self._lists.all(_collection(pipeline_id), filter=Filter.equals(key, name), deadline=deadline)
-            version = shown_as(KIND, name, found) or next((one for one in found if one.name == name), None)
+            shown = shown_as(KIND, name, found, lambda one: one.pipeline_version_id)
+            version = shown or next((one for one in found if one.name == name), None)
             if version is not None:
                 return version
         raise NameNotFound(KIND, name)

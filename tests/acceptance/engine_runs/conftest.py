@@ -173,7 +173,7 @@ def settings(tmp_path: Path, environments: Path) -> EngineSettings:
     (data_dir / "environments").symlink_to(environments)
     installer = {name: os.environ[name] for name in os.environ if name.startswith(("PIP_", "UV_"))}
     installer |= {name: os.environ[name] for name in INSTALLER_NAMES if name in os.environ}
-    return EngineSettings(data_dir=data_dir, task_slots=2, installer_environment=installer)
+    return EngineSettings(data_dir=data_dir, task_slots=2, grace_seconds=1, installer_environment=installer)
 
 
 @pytest.fixture

@@ -143,3 +143,17 @@ def test_secrets_are_looked_for_by_the_names_that_are_known(tmp_path: Path) -> N
     assert asking("password", secretNameParameter={"componentInputParameter": "secret"}) == set()
     assert asking("token", secretName="login") == {("train", "refused", feature)}
     assert asking("token", secretName="login", optional=True) == {("train", "warning", feature)}
+
+
+def test_of_what_a_pipeline_asks_as_a_whole_only_what_is_passed_over_is_warned_of() -> None:
+    asked = {"activeDeadlineSeconds": 60, "workspace": {"size": "1Gi"}, "resourceTtlOnFailure": 5}
+    found = preflight(spec(), {"platforms": {"kubernetes": {"pipelineConfig": asked}}}, able())
+    assert [(one.task, one.severity, one.feature) for one in found] == [("", "warning", "resourceTtlOnFailure")]
+
+
+@pytest.mark.parametrize("asked", ["soon", [1], {}])
+def test_a_limit_that_is_no_number_is_refused(asked: Any) -> None:
+    found = preflight(
+        spec(), {"platforms": {"kubernetes": {"pipelineConfig": {"activeDeadlineSeconds": asked}}}}, able()
+    )
+    assert [(one.severity, one.feature) for one in found] == ([("refused", "activeDeadlineSeconds")] if asked else [])

@@ -212,6 +212,19 @@ class Pipeline:
         return _object(self._kubernetes, "pipelineConfig")
 
     @property
+    def deadline_seconds(self) -> float:
+        """A run of it is ended after so long; 0: no limit.
+
+        Raises:
+            EngineError: What is asked for is no number.
+        """
+        asked = self.kubernetes_pipeline.get("activeDeadlineSeconds") or 0
+        try:
+            return float(asked)
+        except (TypeError, ValueError) as exc:
+            raise EngineError(f"the pipeline's activeDeadlineSeconds is no number: {asked!r}") from exc
+
+    @property
     def _kubernetes(self) -> Mapping[str, Any]:
         return _object(_object(self.platform, "platforms"), "kubernetes")
 

@@ -11,6 +11,9 @@ from kfadapter.engine.running.findings import Finding, refused, warned
 from kfadapter.engine.running.ir import Component, Pipeline, Task
 from kfadapter.errors import EngineError
 
+HONOURED = frozenset({"activeDeadlineSeconds", "workspace"})
+"""What a pipeline may ask of Kubernetes as a whole, and has."""
+
 
 def preflight(
     pipeline_spec: Mapping[str, Any], platform_spec: Mapping[str, Any] | None, able: Abilities
@@ -38,8 +41,12 @@ class _Inspection:
 
     def findings(self) -> Iterator[Finding]:
         for name in self._pipeline.kubernetes_pipeline:
-            if name != "workspace":
+            if name not in HONOURED:
                 yield warned("", name, f"the pipeline's Kubernetes setting {name} is ignored")
+        try:
+            _ = self._pipeline.deadline_seconds
+        except EngineError as exc:
+            yield refused("", "activeDeadlineSeconds", str(exc))
         root = self._pipeline.root
         if root.is_dag:
             yield from self._dag(root, "", (), optional=False)

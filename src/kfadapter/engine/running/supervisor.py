@@ -42,7 +42,7 @@ LOOK_SECONDS = 1.0
 LOOK_SECONDS_WITHOUT_HINTS = 0.04
 START_AGAIN_SECONDS = 1.0
 STARTS = 5
-END_SECONDS = 20.0
+END_SECONDS = 10.0
 FORGET_SECONDS = 1.0
 EXIT_TAKEN = 75
 
@@ -170,7 +170,7 @@ class Supervisor:
         await self._in_thread(directory.cancel)
         if run_id in self._queued:
             self._queued.discard(run_id)
-            self._supervise(ActiveRun(run_id, directory), self._close_unstarted)
+            self._supervise(self._active_run(run_id, directory), self._close_unstarted)
         elif (run := self._active.get(run_id)) and run.process:
             self._spawn(run.end_process(run.process), f"end {run.run_id}")
 
@@ -228,18 +228,18 @@ class Supervisor:
             _, run_id = heapq.heappop(self._queue)
             if run_id in self._queued:
                 self._queued.discard(run_id)
-                self._supervise(ActiveRun(run_id, self._directory(run_id)), self._run)
+                self._supervise(self._active_run(run_id, self._directory(run_id)), self._run)
 
     async def _adopt(self, run_id: str, directory: RunDirectory) -> None:
         try:
             order, round_ = await self._in_thread(directory.read_order)
         except EngineError:
-            return self._supervise(ActiveRun(run_id, directory), self._close_lost)
+            return self._supervise(self._active_run(run_id, directory), self._close_lost)
         mark = await self._in_thread(directory.runner)
         if mark and mark.round == round_:
-            return self._supervise(ActiveRun(run_id, directory), self._follow_on)
+            return self._supervise(self._active_run(run_id, directory), self._follow_on)
         if directory.is_canceled:
-            return self._supervise(ActiveRun(run_id, directory), self._close_unstarted)
+            return self._supervise(self._active_run(run_id, directory), self._close_unstarted)
         return self._enqueue(run_id, str(order["created_at"]))
 
     # One run
@@ -362,9 +362,12 @@ class Supervisor:
         for run in runs:
             await self.terminate(run.run_id)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(END_SECONDS):
+            async with asyncio.timeout(self._settings.grace_seconds + END_SECONDS):
                 for run in runs:
                     await run.done.wait()
+
+    def _active_run(self, run_id: str, directory: RunDirectory) -> ActiveRun:
+        return ActiveRun(run_id, directory, grace_seconds=self._settings.grace_seconds)
 
     def _directory(self, run_id: str) -> RunDirectory:
         if not run_id or "/" in run_id or run_id in (".", ".."):
