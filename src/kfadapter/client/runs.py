@@ -7,7 +7,8 @@ from typing import Any, TypedDict, Unpack
 from kfadapter.client.calls import Call, nothing, path, raw, reader
 from kfadapter.client.pages import page_reader
 from kfadapter.client.pipelines import ITERATED_PAGE_SIZE
-from kfadapter.client.results import Comparison, Page, Retried, Run, RunArtifacts, StartedRun
+from kfadapter.client.results import Page
+from kfadapter.client.runresults import Comparison, Retried, Run, RunArtifacts, StartedRun
 from kfadapter.client.transport import AsyncSender, Sender, every, every_async
 
 

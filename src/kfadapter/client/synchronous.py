@@ -23,10 +23,12 @@ from kfadapter.client.kfpverbs import (
 )
 from kfadapter.client.pipelines import Pipelines
 from kfadapter.client.recurringruns import RecurringRuns
-from kfadapter.client.results import Run, Server, StartedRun
+from kfadapter.client.results import Server
+from kfadapter.client.runresults import Run, StartedRun
 from kfadapter.client.runs import Runs
 from kfadapter.client.server import server_call
 from kfadapter.client.subscriptions import Subscriptions
+from kfadapter.client.trainingjobs import TrainingJobs
 from kfadapter.client.transport import Sender, client_options, client_url
 from kfadapter.client.versions import Versions
 
@@ -70,8 +72,8 @@ class Client:
         verify_ssl: False: certificates are not checked.
 
     Attributes:
-        pipelines, versions, experiments, runs, recurring_runs, events, subscriptions: One for each of the adapter's
-            resources.
+        pipelines, versions, experiments, runs, recurring_runs, training_jobs, events, subscriptions: One for each of
+            the adapter's resources.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class Client:
         self.events = Events(self._send)
         self.subscriptions = Subscriptions(self._send)
         self.recurring_runs = RecurringRuns(self._send)
+        self.training_jobs = TrainingJobs(self._send)
 
     def __enter__(self) -> Self:
         return self

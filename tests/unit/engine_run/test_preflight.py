@@ -171,3 +171,16 @@ def test_a_limit_that_is_no_number_is_refused(asked: Any) -> None:
         spec(), {"platforms": {"kubernetes": {"pipelineConfig": {"activeDeadlineSeconds": asked}}}}, able()
     )
     assert [(one.severity, one.feature) for one in found] == ([("refused", "activeDeadlineSeconds")] if asked else [])
+
+
+def test_tasks_that_wait_for_each_other_are_refused() -> None:
+    found = preflight(spec(task={"dependentTasks": ["train"]}), None, able())
+    assert [(one.task, one.severity, one.feature) for one in found] == [("", "refused", "circle")]
+    assert found[0].message == "tasks wait for each other: train -> train"
+
+
+def test_retries_of_a_dag_are_warned_of() -> None:
+    inner = {"dag": {"tasks": {"train": {"componentRef": {"name": "train"}}}}}
+    task = {"componentRef": {"name": "inner"}, "retryPolicy": {"maxRetryCount": 2}}
+    found = preflight(spec(task=task, inner=inner), None, able())
+    assert [(one.task, one.severity, one.feature) for one in found] == [("train", "warning", "retries")]

@@ -11,8 +11,6 @@ import heapq
 import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -33,6 +31,7 @@ from kfadapter.engine.running.preparation import Preparation
 from kfadapter.engine.running.processes import Children
 from kfadapter.engine.running.removal import remove_tree
 from kfadapter.engine.running.run_directory import RunDirectory
+from kfadapter.engine.running.run_order import RunOrder
 from kfadapter.engine.running.runner_process import RunnerProcess
 from kfadapter.engine.running.runner_settings import RunnerSettings
 from kfadapter.errors import EngineError
@@ -48,37 +47,6 @@ EXIT_TAKEN = 75
 
 log = structlog.get_logger()
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunOrder:
-    """Everything a run needs.
-
-    Attributes:
-        run_id: The run's UUID.
-        display_name: The run's name.
-        pipeline_name: The pipeline's name (`pipelineInfo.name`).
-        pipeline_spec: The IR document.
-        platform_spec: The second document, or None.
-        parameters: Arguments, already validated against the root's inputs.
-        pipeline_root: As the caller gave it; empty: the engine's own.
-        created_at: When the run was created; the queue's order.
-        pipeline_id: The uploaded pipeline it is a run of; empty for a spec of its own.
-    """
-
-    run_id: str
-    display_name: str
-    pipeline_name: str
-    pipeline_spec: Mapping[str, Any]
-    platform_spec: Mapping[str, Any] | None
-    parameters: Mapping[str, Any]
-    pipeline_root: str
-    created_at: datetime
-    pipeline_id: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """The order as run.json holds it."""
-        return {**vars(self), "created_at": timestamp(self.created_at)}
 
 
 class Supervisor:
