@@ -105,7 +105,11 @@ class Publisher:
         raise KubeflowConflict(conflict.reason if conflict else f"no free name for a version of {name}")
 
     async def _explained(self, refused: KubeflowInvalid, package: PipelinePackage) -> KubeflowInvalid:
-        found = await asyncio.to_thread(objections, package.spec, self._kubeflow.last_seen)
+        try:
+            server = await self._kubeflow.server()
+        except KubeflowError:
+            server = None
+        found = await asyncio.to_thread(objections, package.spec, server)
         return KubeflowInvalid("; ".join((refused.reason, *found)), status=refused.status)
 
     async def _existing(self, name: str) -> Pipeline | None:
