@@ -265,13 +265,13 @@ class Versions:
         self, pipeline_id: str, deadline: Deadline, pipeline_name: str = ""
     ) -> Callable[[PipelineVersion], Rank]:
         """The sort key of versions that share a second; equal keys stay in the server's order."""
-        if await self._is_embedded():
+        if await self._is_embedded(deadline):
             return _made
         return rank(pipeline_name or await self._pipeline_name(pipeline_id, deadline))
 
-    async def _is_embedded(self) -> bool:
+    async def _is_embedded(self, deadline: Deadline) -> bool:
         try:
-            return self._server is not None and (await self._server.info()).is_embedded
+            return self._server is not None and (await self._server.info(deadline=deadline)).is_embedded
         except KubeflowError:
             return False
 
