@@ -270,3 +270,17 @@ def test_the_engine_is_believed_which_version_came_last(make_adapter: Any) -> No
         assert adapter.http.post(path, params={"name": name}, content=content).status_code == 201
     assert adapter.http.get(f"{path}/latest").json()["display_name"] == "alpha"
     assert adapter.http.get(path).json()["pipeline_versions"][0]["display_name"] == "alpha"
+
+
+def test_a_pipeline_of_kfp_1_is_told_as_one_and_not_as_empty(adapter: RunningAdapter, fake: FakeKubeflow) -> None:
+    workflow = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "spec": {"entrypoint": "a", "templates": []}}
+    pipeline_id = fake.add_pipeline("tutorial", spec=workflow)
+    why = "this is a KFP v1 pipeline (an Argo Workflow); compile it with kfp 2 or later"
+    body = adapter.http.get(f"/v1/pipelines/{pipeline_id}").json()
+    assert body["latest_version"]["problem"] == why
+    latest = f"/v1/pipelines/{pipeline_id}/versions/latest"
+    assert adapter.http.get(f"{latest}/spec").json() == workflow
+    for facet in ("schema", "graph.svg", "parameters", "preflight"):
+        assert problem(adapter.http.get(f"{latest}/{facet}"), 422, "package-refused")["detail"] == why
+    page = adapter.http.get("/v1/pipelines", params={"view": "FULL"}).json()["pipelines"]
+    assert [one["latest_version"]["problem"] for one in page] == [why]

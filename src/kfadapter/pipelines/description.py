@@ -16,6 +16,7 @@ from kfadapter.pipelines.graph import Graph, NodeKind
 from kfadapter.pipelines.images import Image
 from kfadapter.pipelines.package import digest_of
 from kfadapter.pipelines.platform import PlatformSettings, read_platform
+from kfadapter.pipelines.rules import choose_documents
 from kfadapter.pipelines.scalars import JSON
 from kfadapter.pipelines.spec import PipelineSpec, read_spec
 
@@ -173,6 +174,8 @@ def describe(document: Mapping[str, JSON] | PipelineSpec) -> PipelineDescription
     Raises:
         PackageError: It is not a pipeline's specification, or its graph is endless or too large; names the path.
     """
+    if not isinstance(document, PipelineSpec):
+        choose_documents([dict(document)])  # Kubeflow stores pipelines of KFP 1 beside others: they say nothing here
     spec = document if isinstance(document, PipelineSpec) else read_spec(document)
     try:
         return _describe(spec)
