@@ -32,9 +32,9 @@ def show_pipeline(
 ) -> None:
     """A pipeline, and one of its versions."""
     _show_facts(console, pipeline, version)
-    if version is not None:
-        if version["problem"]:
-            console.print(Text(f"cannot be read: {printable(version['problem'])}", style="yellow"))
+    if version is not None and version["problem"]:
+        console.print(Text(f"cannot be read: {printable(version['problem'])}", style="yellow"))
+    elif version is not None:
         heading(console, "Inputs")
         show_inputs(console, version["parameters"], version["artifacts"])
         _show_outputs(console, version["outputs"])

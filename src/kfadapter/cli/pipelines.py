@@ -51,7 +51,8 @@ def show(name: Wanted, version: VersionOption = LATEST, url: Url = None, as_json
             return
         below = f"/v1/pipelines/{body['pipeline_id']}/versions"
         versions, _ = adapter.fetch("GET", below)
-        graph, _ = adapter.fetch("GET", f"{below}/{shown['pipeline_version_id']}/graph.json") if shown else ({}, "")
+        is_told = shown is not None and not shown["problem"]
+        graph = adapter.fetch("GET", f"{below}/{shown['pipeline_version_id']}/graph.json")[0] if is_told else {}
     show_pipeline(screen(), body, shown, graph, versions)
 
 

@@ -166,6 +166,17 @@ def test_show_prints_steps_as_a_tree_and_what_they_run(adapter: ScriptedAdapter,
     assert not any(line.startswith("kfp==") for line in lines)
 
 
+def test_show_tells_of_a_version_that_cannot_be_read(adapter: ScriptedAdapter, run: Run) -> None:
+    answer_page(adapter, f"GET /v1/pipelines/{ID}")
+    adapter.answers.pop(f"GET {BELOW}/v-1/graph.json", None)
+    adapter.answer(f"GET {BELOW}/old", {**VERSION, "display_name": "old", "problem": "this is a KFP v1 pipeline"})
+    ended = run("pipelines", "show", ID, "--version", "old")
+    assert ended.code == 0, ended.err
+    assert "cannot be read: this is a KFP v1 pipeline" in ended.out
+    assert "Inputs" not in ended.out
+    assert "Versions" in ended.out
+
+
 def test_an_id_is_taken_as_it_is(adapter: ScriptedAdapter, run: Run) -> None:
     answer_page(adapter, f"GET /v1/pipelines/{ID}")
     assert run("pipelines", "show", ID, "--json").code == 0
