@@ -69,6 +69,18 @@ def test_a_job_tells_its_states_and_is_told_again_by_hand(
     assert {"intended", "accepted", "answered", "ended", "redelivery_requested"} <= {one["kind"] for one in events}
 
 
+def test_a_run_that_a_person_stops_is_told_as_canceled(
+    fake: FakeKubeflow, adapter: RunningAdapter, training_manager: FakeTrainingManager
+) -> None:
+    upload(adapter, "hello")
+    run_id = start(adapter, "7")
+    assert adapter.http.post(f"/v1/runs/{run_id}:terminate").status_code == 202
+    fake.finish(run_id, "FAILED")
+    [told] = training_manager.wait_for(1)
+    assert (told.run_status, told.body["canceled"]) == ("FAILED", True)
+    assert adapter.http.get("/v1/training-jobs/7").json()["runs"][0]["canceled"] is True
+
+
 def test_a_deleted_job_is_not_told_again(
     fake: FakeKubeflow, adapter: RunningAdapter, training_manager: FakeTrainingManager
 ) -> None:

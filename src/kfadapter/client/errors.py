@@ -118,13 +118,15 @@ def refusal(url: str, status: int, body: bytes) -> ClientError:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
         document = None
-    if not isinstance(document, dict) or not isinstance(document.get("detail"), str):
+    # The Training Manager's routes say `message` where all others say `detail`, or both.
+    detail = document.get("detail", document.get("message")) if isinstance(document, dict) else None
+    if not isinstance(document, dict) or not isinstance(detail, str):
         return NotAnAdapter(url, status)
     errors = document.get("errors")
     return _KINDS.get(status, Refused)(
         status,
         type=str(document.get("type", "about:blank")),
         title=str(document.get("title", "")),
-        detail=document["detail"],
+        detail=detail,
         errors=errors if isinstance(errors, list) else (),
     )

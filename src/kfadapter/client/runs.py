@@ -7,7 +7,8 @@ from typing import Any, TypedDict, Unpack
 from kfadapter.client.calls import Call, nothing, path, raw, reader
 from kfadapter.client.pages import page_reader
 from kfadapter.client.pipelines import ITERATED_PAGE_SIZE
-from kfadapter.client.results import Comparison, Page, Retried, Run, RunArtifacts, StartedRun
+from kfadapter.client.results import Page
+from kfadapter.client.runresults import Comparison, Retried, Run, RunArtifacts, StartedRun
 from kfadapter.client.transport import AsyncSender, Sender, every, every_async
 
 
@@ -142,7 +143,9 @@ def label_call(run_id: str, labels: Mapping[str, str | None]) -> Call[None]:
 def log_call(run_id: str, task: str = "", tail: int | None = None) -> Call[bytes]:
     """A log."""
     params = {"task": task, "tail": tail}
-    return Call(method="GET", path=path("runs", run_id, "logs"), params=params, accept="text/plain, */*", read=raw)
+    return Call(
+        method="GET", path=path("runs", run_id, "logs"), params=params, accept="text/plain, */*", read=raw, is_bulk=True
+    )
 
 
 def artifacts_call(run_id: str) -> Call[RunArtifacts]:
@@ -152,7 +155,7 @@ def artifacts_call(run_id: str) -> Call[RunArtifacts]:
 
 def artifact_call(run_id: str, artifact: str) -> Call[bytes]:
     """An artifact's content."""
-    return Call(method="GET", path=path("runs", run_id, "artifacts", artifact), accept="*/*", read=raw)
+    return Call(method="GET", path=path("runs", run_id, "artifacts", artifact), accept="*/*", read=raw, is_bulk=True)
 
 
 def compare_call(*run_ids: str) -> Call[Comparison]:

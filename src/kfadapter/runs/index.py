@@ -5,7 +5,7 @@ Kubeflow answers neither "the runs of this pipeline" nor names nor labels. What 
 """
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Concatenate, ParamSpec, TypeVar
@@ -41,11 +41,21 @@ class RunPage:
 
 
 class RunIndex:
-    """Reads and writes the index. Every method raises DatabaseError when the database cannot be used."""
+    """Reads and writes the index. Every method raises DatabaseError when the database cannot be used.
 
-    def __init__(self, database: Transactions, clock: Clock) -> None:
+    Args:
+        introduce: Learns what runs are called before they are told of for the first time.
+    """
+
+    def __init__(
+        self,
+        database: Transactions,
+        clock: Clock,
+        introduce: Callable[[Sequence[Run]], Awaitable[None]] | None = None,
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._introduce = introduce
         self.claimant = uuid.uuid4().hex
         self._backlog = Backlog(self._write)
 
@@ -93,6 +103,8 @@ class RunIndex:
         self._backlog.add(Seen(run=run, asked_at=asked_at))
 
     async def _write(self, seen: Sequence[Seen], *, is_history: bool = False) -> list[Change]:
+        if self._introduce is not None and not is_history:
+            await self._introduce([one.run for one in seen])
         return await self._database.note(_record_and_tell, seen, self._clock.now(), is_history)
 
     async def removed(self, run_ids: Sequence[str], *, on_purpose: bool) -> None:

@@ -157,6 +157,11 @@ def never_asked(connection: Connection, ids: Sequence[str]) -> list[Unnamed]:
     return [Unnamed(number=row.number, kind=row.kind, id=row.id, parent_id=row.parent_id) for row in found]
 
 
+def introduce(connection: Connection, runs: Sequence[Run]) -> list[Unnamed]:
+    """Make room for the names of what runs are of; those that nobody has asked Kubeflow for yet."""
+    return never_asked(connection, list({one for _, one in _numbers(connection, runs)}))
+
+
 def nameless(connection: Connection, limit: int) -> list[Unnamed]:
     """Things that nobody has asked Kubeflow for yet."""
     names = run_names.c

@@ -38,33 +38,44 @@ class ThingNames:
         Raises:
             KubeflowError: Kubeflow is away.
         """
-        names: dict[int, str | None] = {}
-        calls = 0
-        pipelines = [one for one in things if one.kind == PIPELINE]
-        if pipelines:
-            found = await self._kubeflow.pipelines.by_ids(one.id for one in pipelines)
-            names.update((one.number, found[one.id].display_name if one.id in found else None) for one in pipelines)
-            calls += 1
-        experiments = [one for one in things if one.kind == EXPERIMENT]
-        if experiments:
-            known = await self._kubeflow.experiments.by_ids(one.id for one in experiments)
-            names.update((one.number, known[one.id].display_name if one.id in known else None) for one in experiments)
-            calls += 1
-        for pipeline_id in list(dict.fromkeys(one.parent_id for one in things if one.kind == VERSION))[
-            :PIPELINES_OF_VERSIONS
-        ]:
-            some = [one for one in things if one.kind == VERSION and one.parent_id == pipeline_id][:VERSIONS_A_CALL]
-            names.update(await self._versions(pipeline_id, some))
-            calls += 1
+        names, calls = await asked_names(self._kubeflow, things)
         if names:
             await self._index.named(names)
         return calls
 
-    async def _versions(self, pipeline_id: str, versions: Sequence[Unnamed]) -> dict[int, str | None]:
-        if not pipeline_id:
-            return {one.number: None for one in versions}
-        try:
-            found = await self._kubeflow.versions.by_ids(pipeline_id, [one.id for one in versions])
-        except KubeflowNotFound:
-            return {one.number: None for one in versions}
-        return {one.number: found[one.id].display_name if one.id in found else None for one in versions}
+
+async def asked_names(kubeflow: Kubeflow, things: Sequence[Unnamed]) -> tuple[dict[int, str | None], int]:
+    """The names of things by their numbers, None for what has gone, and how many calls that took: a bounded number.
+
+    Raises:
+        KubeflowError: Kubeflow is away.
+    """
+    names: dict[int, str | None] = {}
+    calls = 0
+    pipelines = [one for one in things if one.kind == PIPELINE]
+    if pipelines:
+        found = await kubeflow.pipelines.by_ids(one.id for one in pipelines)
+        names.update((one.number, found[one.id].display_name if one.id in found else None) for one in pipelines)
+        calls += 1
+    experiments = [one for one in things if one.kind == EXPERIMENT]
+    if experiments:
+        known = await kubeflow.experiments.by_ids(one.id for one in experiments)
+        names.update((one.number, known[one.id].display_name if one.id in known else None) for one in experiments)
+        calls += 1
+    for pipeline_id in list(dict.fromkeys(one.parent_id for one in things if one.kind == VERSION))[
+        :PIPELINES_OF_VERSIONS
+    ]:
+        some = [one for one in things if one.kind == VERSION and one.parent_id == pipeline_id][:VERSIONS_A_CALL]
+        names.update(await _versions(kubeflow, pipeline_id, some))
+        calls += 1
+    return names, calls
+
+
+async def _versions(kubeflow: Kubeflow, pipeline_id: str, versions: Sequence[Unnamed]) -> dict[int, str | None]:
+    if not pipeline_id:
+        return {one.number: None for one in versions}
+    try:
+        found = await kubeflow.versions.by_ids(pipeline_id, [one.id for one in versions])
+    except KubeflowNotFound:
+        return {one.number: None for one in versions}
+    return {one.number: found[one.id].display_name if one.id in found else None for one in versions}

@@ -15,6 +15,7 @@ from kfadapter.runs.failures import FailureReader
 from kfadapter.runs.index import RunIndex
 from kfadapter.runs.index_tasks import TaskWatch
 from kfadapter.runs.indexing import Indexer
+from kfadapter.runs.introductions import Introductions
 from kfadapter.runs.logs import TaskLogs
 from kfadapter.runs.naming import ThingNames
 from kfadapter.runs.recurring import Recurring
@@ -70,7 +71,7 @@ class RunsPace:
 
 def furnish(kubeflow: Kubeflow, database: Transactions, catalog: Catalog, clock: Clock, pace: RunsPace) -> RunsRoom:
     """Build every part."""
-    index = RunIndex(database, clock)
+    index = RunIndex(database, clock, Introductions(kubeflow, database, clock))
     seen = SeenRuns(kubeflow.runs, index, clock)
     names = ThingNames(kubeflow, index)
     logs = TaskLogs(kubeflow, clock, poll_seconds=pace.poll_seconds)

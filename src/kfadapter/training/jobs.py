@@ -173,6 +173,10 @@ class TrainingJobs:
         log.info("run to be stopped", action="stop_requested", run_id=run_id, trainingjob_id=run.job_id)
         return await self._stop_own(run)
 
+    async def stopped_by_hand(self, run_id: str) -> None:
+        """A person has stopped a run, and Kubeflow took the order: its end is told, as a canceled one."""
+        await self._ledger.stopped_by_hand(run_id, now=self._clock.now())
+
     async def _stop_own(self, run: TrainingRun) -> Stopped:
         try:
             await self._runs.terminate(run.run_id)

@@ -75,6 +75,20 @@ def test_harmless_kubernetes_settings_are_warned_of(setting: str) -> None:
     assert found(spec(), {setting: {}}) == {("train", "warning", setting)}
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "told"),
+    [
+        ("podMetadata", {"labels": {"team": "ran"}}, ": label team=ran"),
+        ("nodeSelector", {"labels": {"disk": "ssd"}}, ": on a node with disk=ssd"),
+        ("tolerations", "odd", ""),
+    ],
+)
+def test_an_ignored_setting_is_told_in_words(setting: str, value: Any, told: str) -> None:
+    platform = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {"exec": {setting: value}}}}}}
+    (finding,) = preflight(spec(), platform, able())
+    assert finding.message == f"the Kubernetes setting {setting} is ignored{told}"
+
+
 def test_deadlines_are_honoured_and_limits_warned_of() -> None:
     assert found(spec(), {"activeDeadlineSeconds": "5"}) == set()
     limits = light(cpuLimit=1, memoryLimit=1, resourceCpuLimit="1")

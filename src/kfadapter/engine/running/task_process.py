@@ -183,7 +183,13 @@ class Attempt:
         self._note_place(log)
         process = self._spawn(launch)
         self._started()
-        follower = ProcessFollower(process, log, self._wake, self._order.deadline_seconds)
+        follower = ProcessFollower(
+            process,
+            log,
+            self._wake,
+            deadline_seconds=self._order.deadline_seconds,
+            grace_seconds=self._tools.settings.grace_seconds,
+        )
         try:
             reason = follower.follow()
         finally:

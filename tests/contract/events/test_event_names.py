@@ -1,0 +1,58 @@
+"""Events say names from a pipeline's first run on: who filters by name misses nothing."""
+
+from typing import Any
+
+import pytest
+
+from kfadapter.testing.kubeflow import FakeKubeflow
+from support.adapter import RunningAdapter
+from support.eventually import eventually
+
+
+@pytest.fixture(autouse=True)
+def _complete_index(adapter: RunningAdapter) -> None:
+    """What is found while the index is filled is the past, and not told."""
+    eventually(lambda: adapter.http.get("/v1/runs").json()["index"]["complete"])
+
+
+def events_of(adapter: RunningAdapter, pipeline: str) -> list[dict[str, Any]]:
+    answer = adapter.http.get(
+        "/v1/events", params={"pipeline": pipeline, "after": 0}, headers={"Accept": "application/json"}
+    )
+    return list(answer.raise_for_status().json()["events"])
+
+
+def wait_for_the_end(adapter: RunningAdapter, pipeline: str) -> list[str]:
+    def ended() -> list[dict[str, Any]]:
+        events = events_of(adapter, pipeline)
+        return events if any(one["type"].endswith("run.finished") for one in events) else []
+
+    found = eventually(ended)
+    assert {one["data"]["pipeline_name"] for one in found} == {pipeline}
+    assert {one["data"]["experiment_name"] for one in found} == {"Default"}
+    return [one["type"].removeprefix("org.kfadapter.") for one in found]
+
+
+def test_a_first_run_that_somebody_else_started(adapter: RunningAdapter, fake: FakeKubeflow) -> None:
+    pipeline_id = fake.add_pipeline("qoe")
+    version_id = fake.add_version(pipeline_id, "v2")
+    experiment_id = fake.add_experiment("Radio")
+    fake.add_runs(1, pipeline_id=pipeline_id, pipeline_version_id=version_id, experiment_id=experiment_id)
+    found = eventually(lambda: [one for one in events_of(adapter, "qoe") if one["type"].endswith("run.finished")])
+    assert found[0]["data"]["pipeline_version"] == "v2"
+    assert found[0]["data"]["experiment_name"] == "Radio"
+
+
+def test_a_first_run_that_was_started_here(adapter: RunningAdapter, fake: FakeKubeflow) -> None:
+    fake.add_pipeline("qoe")
+    run_id = adapter.http.post("/v1/runs", json={"pipeline": "qoe"}).raise_for_status().json()["run_id"]
+    fake.finish(run_id)
+    assert {"run.created", "run.state.changed", "run.finished"} <= set(wait_for_the_end(adapter, "qoe"))
+
+
+def test_a_first_run_of_a_training_job(adapter: RunningAdapter, fake: FakeKubeflow) -> None:
+    fake.add_pipeline("qoe")
+    body = {"pipeline_name": "qoe", "pipeline_version": "qoe", "experiment_name": "Default", "arguments": {}}
+    run_id = adapter.http.post("/trainingjobs/7/execution", json=body).raise_for_status().json()["run_id"]
+    fake.finish(run_id, "FAILED")
+    assert {"run.created", "run.state.changed", "run.finished"} <= set(wait_for_the_end(adapter, "qoe"))
