@@ -1,7 +1,6 @@
 """What a pipeline may ask of this engine, as it is configured."""
 
 import os
-import shutil
 from dataclasses import dataclass
 
 from kfadapter.engine.running.claims import Claims
@@ -27,7 +26,9 @@ class Abilities:
     @property
     def lacks_program(self) -> bool:
         """Whether the program that is to run containers is nowhere; it may be installed at any time."""
-        return self.containers.is_program and not shutil.which(self.containers, path=self.program_path or os.defpath)
+        places = os.get_exec_path({"PATH": self.program_path or os.defpath})
+        programs = (os.path.join(place, self.containers) for place in places)
+        return self.containers.is_program and not any(os.access(program, os.X_OK) for program in programs)
 
     @property
     def warning(self) -> str:
