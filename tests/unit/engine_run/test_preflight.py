@@ -202,3 +202,10 @@ def test_retries_of_a_dag_are_warned_of() -> None:
     task = {"componentRef": {"name": "inner"}, "retryPolicy": {"maxRetryCount": 2}}
     found = preflight(spec(task=task, inner=inner), None, able())
     assert [(one.task, one.severity, one.feature) for one in found] == [("train", "warning", "retries")]
+
+
+def test_an_artifact_that_no_run_can_be_given_is_refused() -> None:
+    document = spec()
+    artifact = {"artifactType": {"schemaTitle": "system.Dataset"}}
+    document["root"]["inputDefinitions"] = {"artifacts": {"data": artifact, "more": {**artifact, "isOptional": True}}}
+    assert found(document) == {("", "refused", "input artifact")}
