@@ -37,6 +37,8 @@ READS = (
     "/metrics",
 )
 REPORT_SECONDS = 60.0
+# Read at once before the load begins: all connections that may be held are open then, to the service and from it.
+BURST = 200
 # The fakes remember everything they were asked; here they must not.
 FORGET_SECONDS = 5.0
 
@@ -63,6 +65,7 @@ async def soak(kubeflow: FakeKubeflow, url: str, pid: int, seconds: float, rate:
         form.add_field("file", HELLO.read_bytes(), filename="file")
         async with session.post(f"{url}/pipelineIds/hello", data=form) as answer:
             answer.raise_for_status()
+        await asyncio.gather(*(read(session, url + path) for path in READS for _ in range(BURST)))
         report = group.create_task(reports(pid, seconds, statuses))
         reads, jobs, began = itertools.cycle(READS), itertools.count(), time.monotonic()
         for number in itertools.count():

@@ -5,11 +5,12 @@ KFAdapterError
 ├── PackageError                  an uploaded pipeline package is not one that can be run
 │   └── PackageTooLarge           … because of its size, as sent or unpacked
 ├── ArgumentsError                arguments do not fit the inputs a pipeline declares; names every one
-├── NameNotFound                  a person's name for a thing leads nowhere, or to several things
+├── NameNotFound                  a person's name for a thing leads nowhere
+│   └── NameAmbiguous             … because it leads to several; names their ids
 ├── BadPageToken                  a page token that this service did not make
 ├── QueryRefused                  a parameter of a list, or a part of a request, that cannot be used; names it
+│   └── FilterRefused             … because it is a filter, of a list or of events, that cannot be followed
 ├── StartUnderWay                 the start that an Idempotency-Key belongs to is still under way
-├── BadFilter                     a list's filter is not in KFP's predicate language
 ├── Unavailable                   the Kubeflow in use cannot do what was asked; says since when KFP can
 ├── KubeflowError                 Kubeflow answered with an error, or did not answer
 │   ├── KubeflowNotFound
@@ -23,7 +24,6 @@ KFAdapterError
 ├── DatabaseError
 │   ├── LeaseLost                 a write-back by someone who no longer holds the claim
 │   └── TransitionRefused         a state change that the transition table does not allow
-├── FilterRefused                 a filter of events that no event could ever pass, or that is none
 ├── EventsForgotten               events are asked for that are not kept any more
 ├── SubscriptionRefused           a subscription cannot be as it is asked for; names the field
 │   └── AddressRefused            … because its receiver is where this service must not call
@@ -33,12 +33,13 @@ KFAdapterError
 ├── IdempotencyKeyReused          a key that came with another request before
 ├── NotRedeliverable              a notification that must not, or need not, be sent once more
 └── EngineError                   the embedded engine
-    ├── PipelineRefused           it cannot honour what a pipeline asks for; names task and feature
     └── EnvironmentFailed         a task's Python environment could not be built
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+SHOWN_IDS = 5
 
 
 class KFAdapterError(Exception):
@@ -105,7 +106,7 @@ class ArgumentsError(KFAdapterError):
 
 
 class NameNotFound(KFAdapterError):
-    """A name leads to nothing, or to more than one thing.
+    """A name does not lead to one thing.
 
     Attributes:
         kind: What was looked for: `pipeline`, `pipeline version`, `experiment`.
@@ -113,12 +114,25 @@ class NameNotFound(KFAdapterError):
         matches: How many things have that name (0, or 2 and more).
     """
 
-    def __init__(self, kind: str, name: str, *, matches: int = 0) -> None:
-        found = f"{matches} {kind}s are" if matches else f"No {kind} is"
-        super().__init__(f"{found} found with name {name}")
+    def __init__(self, kind: str, name: str, *, sentence: str = "", matches: int = 0) -> None:
+        super().__init__(sentence or f"No {kind} is found with name {name}")
         self.kind = kind
         self.name = name
         self.matches = matches
+
+
+class NameAmbiguous(NameNotFound):
+    """A name leads to more than one thing.
+
+    Attributes:
+        ids: Those that have that name.
+    """
+
+    def __init__(self, kind: str, name: str, ids: Sequence[str]) -> None:
+        shown = ", ".join(ids[:SHOWN_IDS]) + (", …" if len(ids) > SHOWN_IDS else "")
+        sentence = f"{len(ids)} {kind}s are found with name {name}; give the id of the one that is meant: {shown}"
+        super().__init__(kind, name, sentence=sentence, matches=len(ids))
+        self.ids = tuple(ids)
 
 
 class BadPageToken(KFAdapterError):
@@ -129,7 +143,9 @@ class BadPageToken(KFAdapterError):
     """
 
     def __init__(self, token: str) -> None:
-        super().__init__("The page token is not one that an earlier page came with")
+        super().__init__(
+            "The page token is not one that an earlier page of this list, filtered and sorted so, came with"
+        )
         self.token = token
 
 
@@ -137,7 +153,8 @@ class QueryRefused(KFAdapterError):
     """A part of a request cannot be used.
 
     Attributes:
-        where: The parameter, or the path into the body, as `filter/predicates/0`.
+        where: `query/` or `header/` and the parameter's name, as `query/sort_by`; else the path into the body, as
+            `schedule/cron`.
         reason: What is wrong with it.
     """
 
@@ -145,6 +162,10 @@ class QueryRefused(KFAdapterError):
         super().__init__(f"{where}: {reason}")
         self.where = where
         self.reason = reason
+
+
+class FilterRefused(QueryRefused):
+    """A filter cannot be followed: it is not in KFP's predicate language, or asks for what no run or event has."""
 
 
 class StartUnderWay(KFAdapterError):
@@ -159,18 +180,6 @@ class StartUnderWay(KFAdapterError):
         super().__init__(f"The Idempotency-Key {key} belongs to a start that is still under way (run {run_id})")
         self.key = key
         self.run_id = run_id
-
-
-class BadFilter(KFAdapterError):
-    """A filter of a list is not what KFP's predicate language allows.
-
-    Attributes:
-        reason: What is wrong with it.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"The filter cannot be used: {reason}")
-        self.reason = reason
 
 
 class Unavailable(KFAdapterError):
@@ -261,20 +270,6 @@ class TransitionRefused(DatabaseError):
         self.key = key
         self.current = current
         self.wanted = wanted
-
-
-class FilterRefused(KFAdapterError):
-    """A filter of events cannot be used.
-
-    Attributes:
-        criterion: The criterion that is wrong.
-        reason: What is wrong with it.
-    """
-
-    def __init__(self, criterion: str, reason: str) -> None:
-        super().__init__(f"{criterion}: {reason}")
-        self.criterion = criterion
-        self.reason = reason
 
 
 class EventsForgotten(KFAdapterError):
@@ -385,18 +380,6 @@ class NotRedeliverable(KFAdapterError):
 
 class EngineError(KFAdapterError):
     """Base of the embedded engine's errors."""
-
-
-class PipelineRefused(EngineError):
-    """The engine cannot honour what a pipeline asks for.
-
-    Attributes:
-        findings: `(task, feature, reason)` for everything that stands in the way.
-    """
-
-    def __init__(self, findings: Sequence[tuple[str, str, str]]) -> None:
-        super().__init__("; ".join(f"task {task}: {feature}: {reason}" for task, feature, reason in findings))
-        self.findings = tuple(findings)
 
 
 class EnvironmentFailed(EngineError):

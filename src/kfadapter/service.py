@@ -239,6 +239,7 @@ def engine_settings(settings: Settings, data_dir: Path, *, host: str, port: int)
         task_slots=settings.engine_task_slots,
         log_limit_bytes=settings.engine_log_limit_bytes,
         output_limit_bytes=settings.engine_output_limit_bytes,
+        grace_seconds=settings.engine_grace_seconds,
         run_timeout_seconds=settings.engine_run_timeout_seconds,
         install_timeout_seconds=settings.engine_install_timeout_seconds,
         installer_environment=installer_environment(),

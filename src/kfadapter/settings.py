@@ -127,6 +127,9 @@ class Settings(BaseSettings):
     engine_output_limit_bytes: int = Field(
         10 * 1024**3, ge=0, description="A task that leaves more fails, and writes no larger file; 0: no limit."
     )
+    engine_grace_seconds: float = Field(
+        10, ge=0, le=3600, description="A task that is asked to end (SIGTERM) is killed after so long."
+    )
     engine_run_timeout_seconds: float = Field(0, ge=0, description="A run is ended after so long; 0: no limit.")
     engine_install_timeout_seconds: float = Field(
         1800, ge=0, description="Building a task environment fails after so long; 0: no limit."

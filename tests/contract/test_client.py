@@ -15,7 +15,7 @@ from kfp.client import Client as KFPClient
 import kfadapter
 from contract.test_v1_pipelines import PIPELINES
 from kfadapter import AsyncClient, Client
-from kfadapter.client import Conflict, KubeflowAway, NoAnswer, NotAnAdapter, NotFound
+from kfadapter.client import ClientError, Conflict, KubeflowAway, NoAnswer, NotAnAdapter, NotFound
 from kfadapter.testing.faults import LOGIN_PAGE, Fault
 from kfadapter.testing.kubeflow import FakeKubeflow
 from kfadapter.testing.loopback import LoopbackServer
@@ -174,6 +174,27 @@ def test_errors_carry_what_the_adapter_said(
         client.pipelines.list()
     with Client("http://127.0.0.1:9") as nobody, pytest.raises(NoAnswer):
         nobody.server()
+
+
+def test_an_answer_that_comes_in_crumbs_is_given_up_in_time() -> None:
+    async def ask(url: str) -> None:
+        async with AsyncClient(url, timeout_seconds=0.3) as client:
+            await client.server()
+
+    with FakeKubeflow() as crumbs:
+        crumbs.fail(Fault.trickle(), times=None)
+        with Client(crumbs.url, timeout_seconds=0.3) as client, pytest.raises(NoAnswer, match=r"within 0\.3 s"):
+            client.server()
+        with pytest.raises(NoAnswer, match=r"within 0\.3 s"):
+            asyncio.run(asyncio.wait_for(ask(crumbs.url), 10))
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_what_is_no_address_is_an_error_of_the_client(kind: Any) -> None:
+    with pytest.raises(
+        ClientError, match=r"^host must be an address such as http://127\.0\.0\.1:5001, not adapter:5001$"
+    ):
+        kind("adapter:5001")
 
 
 def test_something_else_that_answers_is_told_apart() -> None:

@@ -42,3 +42,15 @@ def test_unknown_experiments_are_not_found_though_kubeflow_nods(any_adapter: Run
 def test_a_bad_body_is_told_with_pointers(any_adapter: RunningAdapter) -> None:
     body = problem(any_adapter.http.post("/v1/experiments", json={"display_name": ""}), 422, "invalid-request")
     assert body["errors"][0]["pointer"] == "/body/display_name"
+
+
+def test_bad_tokens_and_bad_json_are_told_as_such(any_adapter: RunningAdapter) -> None:
+    for path in ("/v1/experiments", "/v1/pipelines", "/v1/recurring-runs"):
+        problem(any_adapter.http.get(path, params={"page_token": "garbage"}), 400, "bad-page-token")
+    form = any_adapter.http.post("/v1/experiments", data={"display_name": "tries"})
+    told = "/body: the body has to be sent as application/json; it came as application/x-www-form-urlencoded"
+    assert problem(form, 422, "invalid-request")["detail"] == told
+    headers = {"Content-Type": "application/json"}
+    answer = any_adapter.http.post("/v1/experiments", content=b'{"display_name": oops}', headers=headers)
+    body = problem(answer, 422, "invalid-request")
+    assert body["errors"] == [{"pointer": "/body", "detail": "it is not JSON: Expecting value (character 17)"}]

@@ -47,6 +47,18 @@ CHECKED = [
 ]
 
 
+def test_every_answer_with_a_body_tells_what_it_is(engine_adapter: RunningAdapter) -> None:
+    document = engine_adapter.http.get("/v1/openapi.json").json()
+    silent = [
+        f"{method} {path}"
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        for status, answer in operation["responses"].items()
+        if status in ("200", "201") and "content" not in answer
+    ]
+    assert silent == []
+
+
 # The adapter in this process draws its jitter while cases are made.
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 @pytest.mark.timeout(600)

@@ -61,9 +61,9 @@ def test_a_pipeline_is_found_by_any_of_its_names(any_adapter: RunningAdapter) ->
 
 
 def test_a_name_that_stands_inside_two_pipelines_is_a_conflict(any_adapter: RunningAdapter) -> None:
-    upload(any_adapter, FLOW, name="one")
-    upload(any_adapter, FLOW, name="two")
-    problem(any_adapter.http.get("/v1/pipelines/by-name/control-flow"), 409, "name-not-found")
+    ids = [upload(any_adapter, FLOW, name=name)["pipeline"]["pipeline_id"] for name in ("one", "two")]
+    told = problem(any_adapter.http.get("/v1/pipelines/by-name/control-flow"), 409, "name-ambiguous")
+    assert all(one in told["detail"] for one in ids)
 
 
 def test_names_with_slashes_and_signs_are_found(any_adapter: RunningAdapter) -> None:
@@ -262,7 +262,9 @@ def test_rename_and_tag_where_kubeflow_can(any_adapter: RunningAdapter) -> None:
         assert "2.17" in body["detail"]
         shown = any_adapter.http.get(f"/v1/pipelines/{pipeline_id}").json()
         assert shown["tags"] is None
-        assert "tags" in shown["unavailable"][0]
+        [gap] = shown["unavailable"]
+        assert gap["what"] == "tags"
+        assert "2.17" in gap["reason"]
         return
     assert answer.json()["display_name"] == "Shown"
     found = any_adapter.http.get("/v1/pipelines/by-name/Shown").json()
@@ -309,3 +311,39 @@ def test_a_specification_that_cannot_be_read_does_not_spoil_the_list(
     assert shown["new"]["latest_version"]["problem"] is None
     assert adapter.http.get(f"/v1/pipelines/{pipeline_id}").json()["latest_version"]["problem"]
     problem(adapter.http.get(f"/v1/pipelines/{pipeline_id}/versions/latest/graph"), 422, "package-refused")
+
+
+def test_a_refused_package_tells_what_kubeflow_may_not_know(any_adapter: RunningAdapter) -> None:
+    newer = HELLO + b"\nfutureField: 1\n"
+    told = problem(any_adapter.http.post("/v1/pipelines?name=newer", content=newer), 400, "refused-by-kubeflow")
+    assert told["detail"].startswith("unknown template format; ")
+    assert told["detail"].endswith("may not know futureField")
+    made = upload(any_adapter, name="older")["pipeline"]["pipeline_id"]
+    again = any_adapter.http.post(f"/v1/pipelines/{made}/versions", content=newer)
+    assert "futureField" in problem(again, 400, "refused-by-kubeflow")["detail"]
+
+
+def test_literals_that_an_old_kubeflow_refuses_are_named(adapter: RunningAdapter, fake: FakeKubeflow) -> None:
+    answer = adapter.http.post("/v1/pipelines", content=(PIPELINES / "all_types.yaml").read_bytes())
+    if fake.wire.value == "2.17":
+        assert answer.status_code == 201
+        return
+    detail = problem(answer, 400, "refused-by-kubeflow")["detail"]
+    assert "this Kubeflow (2.3.0) does not know inputs that allow only certain values" in detail
+    assert "KFP has since 2.16: level of root, mode of root" in detail
+
+
+def test_answers_that_wait_for_kubeflow_in_vain_say_so(make_adapter: Any) -> None:
+    with FakeKubeflow() as server:
+        adapter = make_adapter(kubeflow_url=server.url, request_timeout_seconds=0.3)
+        pipeline_id = upload(adapter, FLOW)["pipeline"]["pipeline_id"]
+        server.fail(Fault.hang(), path="/pipelines|/experiments", times=None)
+        place = f"/v1/pipelines/{pipeline_id}"
+        routes = ["/v1/pipelines", "/v1/pipelines?view=FULL", "/v1/experiments", "/v1/pipelines/by-name/flow", place]
+        routes += [f"{place}/versions", f"{place}/diff?from={NOWHERE}"]
+        routes += [f"{place}/versions/latest{tail}" for tail in ("", "/spec", "/schema", "/graph.svg", "/preflight")]
+        for route in routes:
+            told = problem(adapter.http.get(route), 504, "kubeflow-timeout")
+            assert told["detail"].startswith("Kubeflow at 127.0.0.1:")
+        problem(adapter.http.post("/v1/pipelines", content=HELLO), 504, "kubeflow-timeout")
+        assert adapter.http.get("/pipelines").json()["message"].startswith("Kubeflow at 127.0.0.1:")

@@ -27,7 +27,6 @@ ROOMS = {
     "service": {"settings", "database", "engine", "training", "runs", "events", "kubeflow", "pipelines"},
     "api": {"httpserver", "service", "settings", "training", "runs", "events", "kubeflow", "pipelines"},
     "cli": {"api", "httpserver", "service", "settings", "engine", "testing", "pipelines", "client"},
-    "console": {"api", "service"},
     "testing": {"pipelines", "kubeflow"},
     "__main__": {"cli"},
     "client": {"pipelines", "settings"},
@@ -38,8 +37,8 @@ ROOMS = {
 KEPT_TO = {
     "cloudevents": ("events/envelope",),
     "standardwebhooks": ("events/signing",),
-    "fastapi": ("api", "console", "engine", "testing"),
-    "starlette": ("api", "console", "engine", "httpserver", "testing"),
+    "fastapi": ("api", "engine", "testing"),
+    "starlette": ("api", "engine", "httpserver", "testing"),
     "uvicorn": ("httpserver", "testing"),
     "sqlalchemy": (
         "database",
@@ -59,6 +58,7 @@ KEPT_TO = {
     "rich": ("cli",),
     "httpx": ("cli", "client", "engine/packages"),  # the engine fetches packages where a setting allows it
     "httpx_sse": ("cli", "client"),
+    "croniter": ("pipelines/cron_slots",),
     "yaml": ("pipelines", "testing/kubeflow/packages"),
     # The client compiles a function where kfp is installed. The demo's source; the service runs what it compiles to.
     "kfp": ("client/kfpverbs", "cli/demo/qoe/pipeline"),

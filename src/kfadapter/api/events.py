@@ -13,6 +13,7 @@ from kfadapter.api.bounded import BoundedRoute
 from kfadapter.api.eventstream import EventStream, OpenStreams
 from kfadapter.api.problems import BadRequest
 from kfadapter.api.schemas.subscriptions import EventPage
+from kfadapter.errors import FilterRefused
 from kfadapter.events.filters import EventFilter
 from kfadapter.events.stream import Start, frames
 from kfadapter.service import Service
@@ -37,7 +38,11 @@ def _wanted(
     job: Annotated[list[str] | None, Query(description="Training jobs, by id.")] = None,
     state: Annotated[list[str] | None, Query(description="States after the event.")] = None,
 ) -> EventFilter:
-    """The filter in a query; each criterion may be given several times."""
+    """The filter in a query; each criterion may be given several times.
+
+    Raises:
+        FilterRefused: It is one that no event could pass; the parameter is named.
+    """
     criteria = {
         "types": type,
         "pipelines": pipeline,
@@ -46,7 +51,11 @@ def _wanted(
         "jobs": job,
         "states": state,
     }
-    return EventFilter.of(criteria)
+    try:
+        return EventFilter.of(criteria)
+    except FilterRefused as exc:
+        parameter = exc.where.removeprefix("filter/").removesuffix("s")
+        raise FilterRefused(f"query/{parameter}", exc.reason) from exc
 
 
 Wanted = Annotated[EventFilter, Depends(_wanted)]
@@ -56,12 +65,12 @@ PageSize = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="Events a pag
 LastEventID = Annotated[str | None, Header(description="As `after`, sent by readers of a stream that come back.")]
 
 
-def event_router(service: Service) -> APIRouter:
-    """The routes of events."""
-    router = APIRouter(prefix="/v1", tags=["events"], route_class=BoundedRoute.of(service.settings))
-    reading = _Reading(service)
+def event_router(service: Service, streams: OpenStreams) -> APIRouter:
+    """The route of all events."""
+    router = APIRouter(prefix="/v1/events", tags=["events"], route_class=BoundedRoute.of(service.settings))
+    reading = _Reading(service, streams)
 
-    @router.get("/events", summary="What happens, as Server-Sent Events; as JSON a page", responses=ANSWERS)
+    @router.get("", summary="What happens, as Server-Sent Events; as JSON a page", responses=ANSWERS)
     async def read_events(
         request: Request,
         wanted: Wanted,
@@ -75,7 +84,15 @@ def event_router(service: Service) -> APIRouter:
             return await reading.page(place, wanted, page_size)
         return await reading.stream(place, wanted)
 
-    @router.get("/runs/{run_id}/events", summary="What happens to a run, from its beginning", responses=ANSWERS)
+    return router
+
+
+def run_event_router(service: Service, streams: OpenStreams) -> APIRouter:
+    """The route of a run's events."""
+    router = APIRouter(prefix="/v1/runs", tags=["events"], route_class=BoundedRoute.of(service.settings))
+    reading = _Reading(service, streams)
+
+    @router.get("/{run_id}/events", summary="What happens to a run, from its beginning", responses=ANSWERS)
     async def read_run_events(
         run_id: str,
         request: Request,
@@ -104,11 +121,11 @@ def wants_page(request: Request) -> bool:
 class _Reading:
     """Places in the log, pages and streams of it."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, streams: OpenStreams) -> None:
         self._tail = service.tail
         self._clock = service.clock
         self._runs = service.kubeflow.runs
-        self._streams = OpenStreams()
+        self._streams = streams
 
     async def place(self, after: int | None, since: datetime | None, last_event_id: str | None) -> int | None:
         """Where to read from; what a returning reader says goes before what its address says. None: nothing said."""

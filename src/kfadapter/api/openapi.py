@@ -3,8 +3,10 @@
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
 
 from kfadapter.api.answers import PROBLEM_TYPE
+from kfadapter.api.routing import each_route
 from kfadapter.api.schemas.shape import Problem
 
 REFERENCE = "#/components/schemas/{model}"
@@ -25,7 +27,9 @@ class DocumentedAPI(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The document; made once."""
         if self.openapi_schema is None:
-            self.openapi_schema = _with_problems(super().openapi())
+            routes = tuple(each_route(self.routes))
+            document = get_openapi(title=self.title, version=self.version, summary=self.summary, routes=routes)
+            self.openapi_schema = _with_problems(document)
         return self.openapi_schema
 
 

@@ -33,7 +33,7 @@ def list_filter(filter: str, name: str = "", text: str = "") -> Filter | None:
     """The predicates of a list: the caller's own, and those of the shortcuts.
 
     Raises:
-        BadFilter: The caller's own are not in KFP's language.
+        FilterRefused: The caller's own are not in KFP's language.
     """
     wanted = Filter.parse(filter) if filter else Filter()
     if name:

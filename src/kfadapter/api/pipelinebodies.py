@@ -16,6 +16,7 @@ from kfadapter.kubeflow.features import TAGS
 from kfadapter.kubeflow.resources import Pipeline, PipelineVersion
 from kfadapter.kubeflow.server import ServerInfo
 from kfadapter.pipelines.description import PipelineDescription
+from kfadapter.runs.missing import Missing
 
 Body = dict[str, Any]
 
@@ -91,9 +92,11 @@ def version_detail(
     }
 
 
-def unavailable(server: ServerInfo | None) -> list[str]:
+def unavailable(server: ServerInfo | None) -> list[dict[str, str]]:
     """What is missing in answers about pipelines and versions."""
-    return [] if server is None or TAGS.is_native(server) else [TAGS.sentence]
+    if server is None or TAGS.is_native(server):
+        return []
+    return [Missing(what=TAGS.name, reason=TAGS.sentence).to_json()]
 
 
 def _with_parameters(found: CataloguedPipeline, server: ServerInfo | None) -> Body:

@@ -12,7 +12,6 @@ from kfadapter.api.answers import PROBLEM_TYPE, json_answer
 from kfadapter.errors import (
     AddressRefused,
     ArgumentsError,
-    BadFilter,
     BadPageToken,
     DatabaseError,
     EventsForgotten,
@@ -29,6 +28,7 @@ from kfadapter.errors import (
     KubeflowTimeout,
     KubeflowUnavailable,
     LaunchFailed,
+    NameAmbiguous,
     NameNotFound,
     NotRedeliverable,
     PackageError,
@@ -49,7 +49,6 @@ STATUSES: Mapping[type[BaseException], int] = {
     StartUnderWay: 409,
     NameNotFound: 400,
     ArgumentsError: 400,
-    BadFilter: 400,
     Unavailable: 501,
     PackageTooLarge: 413,
     PackageError: 422,
@@ -62,7 +61,6 @@ STATUSES: Mapping[type[BaseException], int] = {
     KubeflowInterrupted: 502,
     KubeflowMalformed: 502,
     KubeflowError: 502,
-    FilterRefused: 400,
     EventsForgotten: 410,
     SubscriptionRefused: 422,
     SubscriptionNotFound: 404,
@@ -81,8 +79,9 @@ TYPES: Mapping[type[BaseException], str] = {
     QueryRefused: "bad-query",
     StartUnderWay: "start-under-way",
     NameNotFound: "name-not-found",
+    NameAmbiguous: "name-ambiguous",
     ArgumentsError: "arguments-do-not-fit",
-    BadFilter: "bad-filter",
+    FilterRefused: "bad-filter",
     Unavailable: "not-available-here",
     PackageTooLarge: "package-too-large",
     PackageError: "package-refused",
@@ -95,7 +94,6 @@ TYPES: Mapping[type[BaseException], str] = {
     KubeflowInterrupted: "kubeflow-interrupted",
     KubeflowMalformed: "kubeflow-malformed-answer",
     KubeflowError: "kubeflow-error",
-    FilterRefused: "filter-refused",
     EventsForgotten: "events-forgotten",
     SubscriptionRefused: "subscription-refused",
     AddressRefused: "address-refused",
@@ -133,7 +131,7 @@ def status_of(error: BaseException) -> int:
 def _v1_status(error: BaseException) -> int:
     """Names are part of addresses under /v1, where the Training Manager's routes blame the caller as upstream did."""
     if isinstance(error, NameNotFound):
-        return 409 if error.matches else 404
+        return 409 if isinstance(error, NameAmbiguous) else 404
     return status_of(error)
 
 
@@ -146,8 +144,15 @@ def message_of(error: BaseException) -> str:
     return "Internal error of the adapter; its log has the details"
 
 
+def with_cause(error: BaseException) -> BaseException:
+    """An answer's own time limit, told as what it waited for: a Kubeflow that does not answer notes itself there."""
+    notes = getattr(error.__cause__, "__notes__", ()) if isinstance(error, TimeoutError) and not str(error) else ()
+    return KubeflowTimeout(notes[0]) if notes else error
+
+
 def problem(error: BaseException, *, instance: str = "") -> Response:
     """An RFC 9457 answer."""
+    error = with_cause(error)
     return problem_answer(
         status=_v1_status(error),
         detail=message_of(error),
@@ -190,15 +195,11 @@ def _items(error: BaseException) -> list[dict[str, object]] | None:
         ]
     if isinstance(error, QueryRefused):
         return [{"pointer": f"/{error.where}", "detail": error.reason}]
-    if isinstance(error, BadFilter):
-        return [{"pointer": "/query/filter", "detail": error.reason}]
     if isinstance(error, PackageError) and error.path:
         pointer = "".join(f"/{_escaped(part)}" for part in error.path.split("."))
         return [{"pointer": pointer, "detail": error.reason}]
     if isinstance(error, SubscriptionRefused):
         return [{"pointer": f"/{_escaped(error.field)}", "detail": error.reason}]
-    if isinstance(error, FilterRefused):
-        return [{"pointer": f"/filter/{_escaped(error.criterion)}", "detail": error.reason}]
     return None
 
 

@@ -98,14 +98,13 @@ class ReplayBody(_Body):
 
 def subscription_router(service: Service) -> APIRouter:
     """The routes of subscriptions."""
-    router = APIRouter(tags=["subscriptions"])
-    router.include_router(_quick_routes(service.subscribers, BoundedRoute.of(service.settings)))
-    router.include_router(_lasting_routes(service.subscribers))
+    router = _quick_routes(service.subscribers, BoundedRoute.of(service.settings))
+    router.routes.extend(_lasting_routes(service.subscribers).routes)
     return router
 
 
 def _quick_routes(subscribers: Subscribers, route_class: type[BoundedRoute]) -> APIRouter:
-    router = APIRouter(prefix="/v1/subscriptions", route_class=route_class)
+    router = APIRouter(prefix="/v1/subscriptions", tags=["subscriptions"], route_class=route_class)
     _add_subscription_routes(router, subscribers)
     _add_delivery_routes(router, subscribers)
     return router
@@ -227,7 +226,7 @@ def _add_delivery_routes(router: APIRouter, subscribers: Subscribers) -> None:
 
 def _lasting_routes(subscribers: Subscribers) -> APIRouter:
     """What may take longer than an answer usually may: a receiver's own time, or many events."""
-    router = APIRouter(prefix="/v1/subscriptions")
+    router = APIRouter(prefix="/v1/subscriptions", tags=["subscriptions"])
 
     @router.post(
         "/{subscription_id}:test", response_model=shapes.Tested, summary="Send a test event now, and say how it went"

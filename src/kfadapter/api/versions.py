@@ -28,17 +28,17 @@ from kfadapter.api.pipelinebodies import known_server, unavailable, version_body
 from kfadapter.api.problems import BadRequest
 from kfadapter.api.schemas.pipelines import Change, Version, VersionDetail, VersionPage
 from kfadapter.kubeflow.catalog import is_id
+from kfadapter.kubeflow.versions import NEWEST_FIRST
 from kfadapter.pipelines.documents import DocumentLimits
 from kfadapter.pipelines.spec import split_pair
 from kfadapter.pipelines.yaml_writer import dump_documents
 from kfadapter.service import Service
 
 YAML_TYPE = "application/yaml"
-NEWEST_FIRST = "created_at desc"
 SPEC_ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The specification.",
-        "content": {JSON_TYPE: {"schema": {"type": "object"}}, YAML_TYPE: {"schema": {"type": "string"}}},
+        "content": {JSON_TYPE: {"schema": {"type": "object"}}, YAML_TYPE: {"schema": {}}},
     },
     304: {"description": "The caller has it already."},
     406: {"description": "Neither JSON nor YAML is wanted."},
@@ -145,15 +145,31 @@ def version_router(service: Service) -> APIRouter:
             raise BadRequest(f"The specification comes as {JSON_TYPE} or {YAML_TYPE}", status=406)
         return await spec_answer(request, pipeline_id, version, media_type)
 
-    @router.get("/{version}/spec.json", summary="The specification as JSON", response_class=Response)
+    @router.get(
+        "/{version}/spec.json",
+        summary="The specification as JSON",
+        response_class=Response,
+        responses=_answers(JSON_TYPE),
+    )
     async def read_spec_json(request: Request, pipeline_id: PipelineID, version: VersionName) -> Response:
         return await spec_answer(request, pipeline_id, version, JSON_TYPE)
 
-    @router.get("/{version}/spec.yaml", summary="The specification as YAML", response_class=Response)
+    @router.get(
+        "/{version}/spec.yaml",
+        summary="The specification as YAML",
+        response_class=Response,
+        responses=_answers(YAML_TYPE),
+    )
     async def read_spec_yaml(request: Request, pipeline_id: PipelineID, version: VersionName) -> Response:
         return await spec_answer(request, pipeline_id, version, YAML_TYPE)
 
     return router
+
+
+def _answers(kind: str) -> dict[int | str, dict[str, Any]]:
+    """What the route of one form answers."""
+    whole = SPEC_ANSWERS[200]
+    return {200: {**whole, "content": {kind: whole["content"][kind]}}, 304: SPEC_ANSWERS[304]}
 
 
 def _yaml(document: Any) -> bytes:

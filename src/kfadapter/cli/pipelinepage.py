@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from rich.console import Console
 from rich.text import Text
 
-from kfadapter.cli.tables import heading, one_line, printable, show_facts, show_table, value_text
+from kfadapter.cli.tables import heading, one_line, printable, show_facts, show_gaps, show_table, value_text
 from kfadapter.cli.times import moment
 
 M = TypeVar("M", bound=Mapping[str, Any])
@@ -45,8 +45,7 @@ def show_pipeline(
     show_versions(console, versions["pipeline_versions"])
     if versions["next_page_token"]:
         console.print(Text("… and older ones: 'kfadapter pipelines versions NAME' lists all.", style="dim"))
-    for reason in pipeline["unavailable"]:
-        console.print(Text(f"not available: {printable(reason)}", style="yellow"))
+    show_gaps(console, pipeline["unavailable"])
 
 
 def show_inputs(

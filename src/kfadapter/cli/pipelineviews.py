@@ -16,7 +16,17 @@ from kfadapter.cli.names import LATEST, version_below
 from kfadapter.cli.options import ArgumentOption, Json, Url, VersionOption, Wanted, read_argument
 from kfadapter.cli.packages import read_package, write_out
 from kfadapter.cli.pipelinepage import show_versions, some_names
-from kfadapter.cli.tables import heading, one_line, print_json, printable, screen, show_facts, show_table, value_text
+from kfadapter.cli.tables import (
+    heading,
+    one_line,
+    print_json,
+    printable,
+    screen,
+    show_facts,
+    show_gaps,
+    show_table,
+    value_text,
+)
 
 EXIT_NO = 3
 """The command worked, and the answer is no: invalid, breaking, not accepted."""
@@ -200,8 +210,7 @@ def preflight(name: Wanted, version: VersionOption = LATEST, url: Url = None, as
         show_table(
             console, ("SEVERITY", "STEP", "FEATURE", "WHAT"), rows, nothing="Nothing is known to stand in the way."
         )
-        for reason in body["unavailable"]:
-            console.print(Text(f"not available: {printable(reason)}", style="yellow"))
+        show_gaps(console, body["unavailable"])
     if body["ok"] is False:
         raise typer.Exit(EXIT_NO)
 
@@ -228,7 +237,8 @@ def show_difference(console: Console, body: dict[str, Any]) -> None:
 
 def _show_report(console: Console, name: str, body: dict[str, Any]) -> None:
     if body["valid"]:
-        console.print(f"{printable(name)} can be uploaded", markup=False)
+        told = "is valid; not every Kubeflow may take what is newer" if body["notes"] else "can be uploaded"
+        console.print(f"{printable(name)} {told}", markup=False)
     for problem in body["problems"]:
         where = f"{problem['path']}: " if problem["path"] else ""
         console.print(Text(f"✗ {one_line(where + problem['message'])}", style="red"), soft_wrap=True)

@@ -23,6 +23,7 @@ from kfadapter.cli.tables import (
     run_id_text,
     screen,
     show_facts,
+    show_gaps,
     show_table,
     state_text,
     value_text,
@@ -192,8 +193,7 @@ def show_run(console: Console, body: dict[str, Any]) -> None:
     for one in body.get("waiting") or []:
         reasons = "; ".join(f"{why['reason']} {why['message']}".strip() for why in one["pod"]["reasons"])
         console.print(Text(f"{printable(one['task'])} waits: {one_line(reasons) or 'its pod has not begun'}"))
-    for gap in body.get("unavailable") or []:
-        console.print(Text(f"not available: {printable(gap['what'])}: {printable(gap['reason'])}", style="yellow"))
+    show_gaps(console, body.get("unavailable") or [])
 
 
 def show_tasks(console: Console, tasks: list[dict[str, Any]], now: datetime) -> None:

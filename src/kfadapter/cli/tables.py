@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -77,6 +77,12 @@ def show_facts(console: Console, facts: Iterable[tuple[str, Cell]]) -> None:
         if str(value):
             table.add_row(name, _cell(value))
     _print_trimmed(console, table)
+
+
+def show_gaps(console: Console, gaps: Iterable[Mapping[str, str]]) -> None:
+    """What an answer could not tell (its `unavailable`), a line each."""
+    for gap in gaps:
+        console.print(Text(f"not available: {printable(gap['what'])}: {printable(gap['reason'])}", style="yellow"))
 
 
 def heading(console: Console, text: str) -> None:

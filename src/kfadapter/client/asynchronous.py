@@ -23,15 +23,15 @@ from kfadapter.client.kfpverbs import (
 )
 from kfadapter.client.pipelines import AsyncPipelines
 from kfadapter.client.recurringruns import AsyncRecurringRuns
-from kfadapter.client.results import Run, Server, StartedRun
+from kfadapter.client.results import Server
+from kfadapter.client.runresults import Run, StartedRun
 from kfadapter.client.runs import AsyncRuns
 from kfadapter.client.server import server_call
 from kfadapter.client.subscriptions import AsyncSubscriptions
 from kfadapter.client.synchronous import POLL_SECONDS, TIMEOUT_SECONDS
 from kfadapter.client.trainingjobs import AsyncTrainingJobs
-from kfadapter.client.transport import AsyncSender, client_options
+from kfadapter.client.transport import AsyncSender, client_options, client_url
 from kfadapter.client.versions import AsyncVersions
-from kfadapter.settings import adapter_url
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ class AsyncClient:
     Args:
         host: Its address; None: the variable `KFADAPTER_URL`, or `http://127.0.0.1:5001`.
         existing_token: Sent as `Authorization: Bearer …`, for a proxy in front of the adapter.
-        timeout_seconds: Limit for each answer.
+        timeout_seconds: Limit for each answer, of logs and artifacts for each pause in it.
         headers: Sent with every request.
         verify_ssl: False: certificates are not checked.
 
@@ -74,7 +74,7 @@ class AsyncClient:
         headers: Mapping[str, str] | None = None,
         verify_ssl: bool = True,
     ) -> None:
-        self.url = adapter_url(host)
+        self.url = client_url(host)
         self._http = httpx.AsyncClient(**client_options(self.url, timeout_seconds, headers, existing_token, verify_ssl))
         self._send = AsyncSender(self._http)
         self.pipelines = AsyncPipelines(self._send)

@@ -35,6 +35,7 @@ class Call(Generic[T_co]):
         content: A body as it is.
         accept: What is wanted.
         headers: Further ones.
+        is_bulk: The answer may be of any size: only its pauses are limited, not the whole of it.
         read: Turns the answer into the result.
     """
 
@@ -47,6 +48,7 @@ class Call(Generic[T_co]):
     content: bytes | None = None
     accept: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
+    is_bulk: bool = False
 
     @property
     def is_read(self) -> bool:
@@ -76,8 +78,10 @@ def _adapter(kind: Hashable) -> TypeAdapter[Any]:
 
 
 def reader(kind: type[T]) -> Callable[[Answer], T]:
-    """Reads a JSON answer as a frozen value; keys this client does not know are passed over."""
+    """Reads a JSON answer as a frozen value; keys this client does not know are passed over.
 
+    What is returned raises UnreadableAnswer when the answer has another shape.
+    """
     shape: Any = kind
 
     def read(answer: Answer) -> T:

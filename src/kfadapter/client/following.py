@@ -7,7 +7,7 @@ from httpx_sse import ServerSentEvent
 
 from kfadapter.client.calls import Answer, Call, nothing, path, reader
 from kfadapter.client.errors import RunTimeout
-from kfadapter.client.results import LogLines
+from kfadapter.client.runresults import LogLines
 
 LOOK_SECONDS = 20.0
 RECONNECT_SECONDS = 1.0

@@ -5,7 +5,8 @@ from typing import Any, Required, TypedDict, Unpack
 
 from kfadapter.client.calls import Call, nothing, path, reader
 from kfadapter.client.pages import page_reader
-from kfadapter.client.results import FireTimes, Page, RecurringRun
+from kfadapter.client.results import Page
+from kfadapter.client.runresults import FireTimes, RecurringRun
 from kfadapter.client.transport import AsyncSender, Sender
 
 COLLECTION = "recurring-runs"

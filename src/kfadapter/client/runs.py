@@ -13,10 +13,10 @@ from kfadapter.client.errors import NoAnswer
 from kfadapter.client.following import RECONNECT_SECONDS, LogPlace, Patience
 from kfadapter.client.pages import page_reader
 from kfadapter.client.pipelines import ITERATED_PAGE_SIZE
-from kfadapter.client.results import (
+from kfadapter.client.results import Page
+from kfadapter.client.runresults import (
     Comparison,
     LogLines,
-    Page,
     Retried,
     Run,
     RunArtifacts,
@@ -158,7 +158,9 @@ def label_call(run_id: str, labels: Mapping[str, str | None]) -> Call[None]:
 def log_call(run_id: str, task: str = "", tail: int | None = None) -> Call[bytes]:
     """A log."""
     params = {"task": task, "tail": tail}
-    return Call(method="GET", path=path("runs", run_id, "logs"), params=params, accept="text/plain, */*", read=raw)
+    return Call(
+        method="GET", path=path("runs", run_id, "logs"), params=params, accept="text/plain, */*", read=raw, is_bulk=True
+    )
 
 
 def tasks_call(run_id: str) -> Call[RunTasks]:
@@ -178,7 +180,7 @@ def artifacts_call(run_id: str) -> Call[RunArtifacts]:
 
 def artifact_call(run_id: str, artifact: str) -> Call[bytes]:
     """An artifact's content."""
-    return Call(method="GET", path=path("runs", run_id, "artifacts", artifact), accept="*/*", read=raw)
+    return Call(method="GET", path=path("runs", run_id, "artifacts", artifact), accept="*/*", read=raw, is_bulk=True)
 
 
 def compare_call(*run_ids: str) -> Call[Comparison]:

@@ -23,14 +23,14 @@ from kfadapter.client.kfpverbs import (
 )
 from kfadapter.client.pipelines import Pipelines
 from kfadapter.client.recurringruns import RecurringRuns
-from kfadapter.client.results import Run, Server, StartedRun
+from kfadapter.client.results import Server
+from kfadapter.client.runresults import Run, StartedRun
 from kfadapter.client.runs import Runs
 from kfadapter.client.server import server_call
 from kfadapter.client.subscriptions import Subscriptions
 from kfadapter.client.trainingjobs import TrainingJobs
-from kfadapter.client.transport import Sender, client_options
+from kfadapter.client.transport import Sender, client_options, client_url
 from kfadapter.client.versions import Versions
-from kfadapter.settings import adapter_url
 
 TIMEOUT_SECONDS = 60.0
 POLL_SECONDS = 1.0
@@ -55,7 +55,7 @@ class Client:
     Args:
         host: Its address; None: the variable `KFADAPTER_URL`, or `http://127.0.0.1:5001`.
         existing_token: Sent as `Authorization: Bearer …`, for a proxy in front of the adapter.
-        timeout_seconds: Limit for each answer.
+        timeout_seconds: Limit for each answer, of logs and artifacts for each pause in it.
         headers: Sent with every request.
         verify_ssl: False: certificates are not checked.
 
@@ -73,7 +73,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         verify_ssl: bool = True,
     ) -> None:
-        self.url = adapter_url(host)
+        self.url = client_url(host)
         self._http = httpx.Client(**client_options(self.url, timeout_seconds, headers, existing_token, verify_ssl))
         self._send = Sender(self._http)
         self.pipelines = Pipelines(self._send)

@@ -1,5 +1,7 @@
 """Sending calls: the only part that differs between a client that waits and one that awaits."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeAlias, TypeVar
@@ -8,8 +10,10 @@ from urllib.parse import urlsplit
 import httpx
 
 from kfadapter.client.calls import Answer, Call
-from kfadapter.client.errors import NoAnswer, refusal
+from kfadapter.client.errors import ClientError, NoAnswer, refusal
 from kfadapter.client.results import Page
+from kfadapter.errors import SettingsError
+from kfadapter.settings import adapter_url
 
 T = TypeVar("T")
 CONNECT_SECONDS = 5.0
@@ -33,11 +37,18 @@ class Sender:
         Raises:
             ClientError: No answer, or a refusal.
         """
+        limit = _limit(call, self._client.timeout)
+        started = time.monotonic()
         try:
-            response = self._client.request(call.method, call.path, **_parts(call))
+            with self._client.stream(call.method, call.path, **_parts(call)) as response:
+                body = bytearray()
+                for block in response.iter_bytes():
+                    body += block
+                    if limit is not None and time.monotonic() - started > limit:
+                        raise NoAnswer(f"{self._client.base_url}", _too_late(limit))
         except httpx.HTTPError as exc:
             raise NoAnswer(f"{self._client.base_url}", _reason(exc)) from exc
-        return _read(call, response)
+        return _read(call, response, bytes(body))
 
     @contextmanager
     def stream(self, call: Call[T]) -> Iterator[httpx.Response]:
@@ -59,15 +70,19 @@ class AsyncSender:
 
     async def __call__(self, call: Call[T]) -> T:
         """The call's result; raises as `Sender`."""
+        limit = _limit(call, self._client.timeout)
         try:
-            response = await self._client.request(call.method, call.path, **_parts(call))
+            async with asyncio.timeout(limit):
+                response = await self._client.request(call.method, call.path, **_parts(call))
         except httpx.HTTPError as exc:
             raise NoAnswer(f"{self._client.base_url}", _reason(exc)) from exc
-        return _read(call, response)
+        except TimeoutError as exc:
+            raise NoAnswer(f"{self._client.base_url}", _too_late(limit)) from exc
+        return _read(call, response, response.content)
 
     @asynccontextmanager
     async def stream(self, call: Call[T]) -> AsyncIterator[httpx.Response]:
-        """As `Sender.stream`."""
+        """As `Sender.stream`, and raises as that."""
         try:
             async with self._client.stream(call.method, call.path, timeout=STREAM_TIMEOUT, **_parts(call)) as response:
                 if not response.is_success:
@@ -94,6 +109,18 @@ async def every_async(fetch: AsyncFetch[T]) -> AsyncIterator[T]:
         for item in page.items:
             yield item
         token = page.next_page_token or None
+
+
+def client_url(host: str | None) -> str:
+    """The adapter's address, as given or as `KFADAPTER_URL` says.
+
+    Raises:
+        ClientError: It is no address.
+    """
+    try:
+        return adapter_url(host)
+    except SettingsError as exc:
+        raise ClientError(f"host {exc.reason}" if host else str(exc)) from exc
 
 
 def client_options(
@@ -123,10 +150,19 @@ def _parts(call: Call[Any]) -> dict[str, Any]:
     return parts
 
 
-def _read(call: Call[T], response: httpx.Response) -> T:
+def _limit(call: Call[Any], timeout: httpx.Timeout) -> float | None:
+    """Seconds for the whole of an answer; httpx limits only how long it pauses."""
+    return None if call.is_bulk else timeout.read
+
+
+def _too_late(limit: float | None) -> str:
+    return f"the whole of it did not come within {limit:g} s"
+
+
+def _read(call: Call[T], response: httpx.Response, body: bytes) -> T:
     if not response.is_success:
-        raise refusal(str(response.request.url), response.status_code, response.content)
-    return call.read(Answer(status=response.status_code, headers=response.headers, body=response.content))
+        raise refusal(str(response.request.url), response.status_code, body)
+    return call.read(Answer(status=response.status_code, headers=response.headers, body=body))
 
 
 def _reason(error: httpx.HTTPError) -> str:

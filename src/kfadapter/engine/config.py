@@ -42,6 +42,7 @@ class EngineSettings:
         task_slots: Tasks that run at the same time, over all runs; 0: one for each processor.
         log_limit_bytes: A task's log is cut in the middle beyond this size.
         output_limit_bytes: What a task may leave, and the largest file that it may write; 0: no limit.
+        grace_seconds: A task that is asked to end (SIGTERM) is killed (SIGKILL) after so long.
         run_timeout_seconds: A run is ended after so long; 0: no limit.
         install_timeout_seconds: Building a task environment fails after so long; 0: no limit.
         installer_environment: Variables for package installers only: index, certificates, proxies, PATH.
@@ -63,6 +64,7 @@ class EngineSettings:
     task_slots: int = 0
     log_limit_bytes: int = 10 * 1024 * 1024
     output_limit_bytes: int = 10 * GIBIBYTE
+    grace_seconds: float = 10.0
     run_timeout_seconds: float = 0.0
     install_timeout_seconds: float = 1800.0
     installer_environment: Mapping[str, str] = field(default_factory=dict)

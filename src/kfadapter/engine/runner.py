@@ -51,7 +51,6 @@ class Runner:
     def __init__(self, directory: RunDirectory, order: Mapping[str, Any], settings: RunnerSettings) -> None:
         self._directory = directory
         self._order = order
-        self._settings = settings
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._pipeline = Pipeline(order["pipeline_spec"], order.get("platform_spec"))
         self._able = settings.abilities
@@ -76,8 +75,8 @@ class Runner:
             unsupported=partial(refusal, self._pipeline, self._able),
             kept=self._kept,
         )
-        limit = settings.run_timeout_seconds
-        self._end_at = time.monotonic() + limit if limit else None
+        self._limit_seconds = settings.run_timeout_seconds
+        self._end_at: float | None = None
 
     @property
     def _run_id(self) -> str:
@@ -115,7 +114,15 @@ class Runner:
             reasons = "; ".join(f"task {one.task}: {one.message}" if one.task else one.message for one in refused)
             self._scheduler.refuse(Failure(code=Code.UNSUPPORTED, message=reasons))
         else:
+            self._limit()
             self._scheduler.start(self._order["parameters"])
+
+    def _limit(self) -> None:
+        """The shorter of the engine's limit and the pipeline's counts from now."""
+        limits = [limit for limit in (self._limit_seconds, self._pipeline.deadline_seconds) if limit > 0]
+        if limits:
+            self._limit_seconds = min(limits)
+            self._end_at = time.monotonic() + self._limit_seconds
 
     def _take_one(self) -> None:
         """Do the next thing that another thread, a signal or the clock asks for."""
@@ -123,11 +130,8 @@ class Runner:
             self._calls.get(timeout=self._patience())()
         if self._end_at is not None and time.monotonic() >= self._end_at:
             self._end_at = None
-            limit = f"{self._settings.run_timeout_seconds:g}"
-            self._scheduler.stop(
-                Failure(code=Code.DEADLINE, message=f"the run was ended after its limit of {limit} seconds"),
-                State.FAILED,
-            )
+            message = f"the run was ended after its limit of {self._limit_seconds:g} seconds"
+            self._scheduler.stop(Failure(code=Code.DEADLINE, message=message), State.FAILED)
 
     def _patience(self) -> float:
         left = None if self._end_at is None else max(0.0, self._end_at - time.monotonic())

@@ -42,14 +42,14 @@ class EventFilter:
         names = [field.name for field in fields(cls)]
         for name in criteria:
             if name not in names:
-                raise FilterRefused(str(name), f"is no criterion of a filter; there are {', '.join(names)}")
+                raise FilterRefused(f"filter/{name}", f"is no criterion of a filter; there are {', '.join(names)}")
         return cls(**{name: _texts(name, values) for name, values in criteria.items() if values is not None})
 
     def __post_init__(self) -> None:
         for pattern in self.types:
             if not types_like(pattern):
                 known = ", ".join(one.removeprefix(PREFIX) for one in EventType)
-                raise FilterRefused("types", f"no event has a type like {pattern!r}; there are {known}")
+                raise FilterRefused("filter/types", f"no event has a type like {pattern!r}; there are {known}")
 
     def wants(self, event: Event) -> bool:
         """Whether an event meets every criterion."""
@@ -79,12 +79,12 @@ class EventFilter:
 
 def _texts(name: str, values: object) -> tuple[str, ...]:
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise FilterRefused(name, "must be a list of texts")
+        raise FilterRefused(f"filter/{name}", "must be a list of texts")
     texts = tuple(values)
     if not all(isinstance(value, str) and value for value in texts):
-        raise FilterRefused(name, "must be a list of texts that are not empty")
+        raise FilterRefused(f"filter/{name}", "must be a list of texts that are not empty")
     if len(texts) > VALUES_LIMIT:
-        raise FilterRefused(name, f"has {len(texts)} values; {VALUES_LIMIT} are allowed")
+        raise FilterRefused(f"filter/{name}", f"has {len(texts)} values; {VALUES_LIMIT} are allowed")
     return tuple(clean(text) for text in texts)
 
 

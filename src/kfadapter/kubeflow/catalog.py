@@ -11,7 +11,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from kfadapter.clock import Clock
-from kfadapter.errors import KubeflowNotFound, NameNotFound
+from kfadapter.errors import KubeflowNotFound, NameAmbiguous, NameNotFound
 from kfadapter.kubeflow.client import Kubeflow
 from kfadapter.kubeflow.contents import Contents, VersionContent
 from kfadapter.kubeflow.paging import PAGE_SIZE
@@ -196,8 +196,10 @@ class Catalog:
             and one.newest.content.parsed is not None
             and one.newest.content.parsed.name == name
         ]
-        if len(found) != 1:
-            raise NameNotFound("pipeline", name, matches=len(found))
+        if len(found) > 1:
+            raise NameAmbiguous("pipeline", name, [one.pipeline.pipeline_id for one in found])
+        if not found:
+            raise NameNotFound("pipeline", name)
         return found[0]
 
     async def _newest_pipelines(self) -> list[Pipeline]:

@@ -3,7 +3,7 @@
 import builtins
 from collections.abc import Iterable
 
-from kfadapter.errors import KubeflowMalformed, NameNotFound
+from kfadapter.errors import KubeflowMalformed, NameAmbiguous, NameNotFound
 from kfadapter.kubeflow.calls import resource_path
 from kfadapter.kubeflow.connection import Connection
 from kfadapter.kubeflow.filters import Filter
@@ -35,7 +35,9 @@ class Experiments:
         self, *, page_token: str = "", page_size: int = PAGE_SIZE, sort_by: str = "", filter: Filter | None = None
     ) -> Page[Experiment]:
         """One page; the token is Kubeflow's own."""
-        return await self._lists.page(PATH, page_token=page_token, page_size=page_size, sort_by=sort_by, filter=filter)
+        return await self._lists.asked_page(
+            PATH, page_token=page_token, page_size=page_size, sort_by=sort_by, filter=filter
+        )
 
     async def list_all(self, *, sort_by: str = "", filter: Filter | None = None) -> builtins.list[Experiment]:
         """All of them, oldest first unless `sort_by` says otherwise."""
@@ -65,8 +67,10 @@ class Experiments:
         check_name(KIND, name)
         filtered = await self._lists.all(PATH, filter=Filter.equals("display_name", name))
         found = [experiment for experiment in filtered if experiment.display_name == name]
-        if len(found) != 1:
-            raise NameNotFound(KIND, name, matches=len(found))
+        if len(found) > 1:
+            raise NameAmbiguous(KIND, name, [one.experiment_id for one in found])
+        if not found:
+            raise NameNotFound(KIND, name)
         return found[0]
 
     async def create(self, name: str, description: str = "") -> Experiment:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
-from kfadapter.errors import BadFilter
+from kfadapter.errors import FilterRefused
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,15 +51,17 @@ class Filter:
         Only its shape is looked at; which keys and operations there are is for Kubeflow to say.
 
         Raises:
-            BadFilter: It is not JSON of that shape.
+            FilterRefused: It is not JSON of that shape.
         """
         try:
             document = json.loads(text)
         except (ValueError, RecursionError) as exc:
-            raise BadFilter(f"it is not JSON: {exc}") from exc
+            raise FilterRefused("query/filter", f"it is not JSON: {exc}") from exc
         predicates = document.get("predicates", []) if isinstance(document, dict) else None
         if not isinstance(predicates, list) or not all(isinstance(one, dict) for one in predicates):
-            raise BadFilter('it must be an object such as {"predicates": [{"key": …, "operation": "EQUALS", …}]}')
+            raise FilterRefused(
+                "query/filter", 'it must be an object such as {"predicates": [{"key": …, "operation": "EQUALS", …}]}'
+            )
         return cls(predicates=tuple(predicates))
 
     def __and__(self, other: Self) -> Self:

@@ -1,8 +1,10 @@
 """Reading one kind of thing as lists: a page, all of them, or those with given ids."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Generic, TypeVar
 
+from kfadapter.errors import BadPageToken, KubeflowInvalid
 from kfadapter.kubeflow.backoff import Deadline
 from kfadapter.kubeflow.connection import Connection
 from kfadapter.kubeflow.filters import Filter
@@ -62,6 +64,30 @@ class Listing(Generic[T]):
             **(extra or {}),
         }
         return page(await self._connection.get(path, query, deadline=deadline), self._key, self._read)
+
+    async def asked_page(
+        self,
+        path: str,
+        *,
+        page_token: str,
+        page_size: int,
+        sort_by: str,
+        filter: Filter | None,
+        extra: dict[str, str] | None = None,
+    ) -> Page[T]:
+        """A page for somebody outside, whose token may be anything.
+
+        Raises:
+            BadPageToken: Kubeflow refuses the token, and not the rest of the request.
+        """
+        wanted = partial(self.page, path, sort_by=sort_by, filter=filter, extra=extra)
+        try:
+            return await wanted(page_token=page_token, page_size=page_size)
+        except KubeflowInvalid as exc:
+            if not page_token:
+                raise
+            await wanted(page_size=1)  # refused as well when it is not the token's fault
+            raise BadPageToken(page_token) from exc
 
     async def all(
         self,

@@ -1,9 +1,9 @@
 """Things found by the names people give them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
-from kfadapter.errors import NameNotFound
+from kfadapter.errors import NameAmbiguous, NameNotFound
 
 # Longer than any name column of KFP's, and than what fits into a request line.
 LONGEST_NAME_BYTES = 1024
@@ -36,13 +36,13 @@ def check_name(kind: str, name: str) -> None:
         raise NameNotFound(kind, name if len(name) <= LONGEST_NAME_BYTES else name[:80] + "…")
 
 
-def shown_as(kind: str, name: str, found: Sequence[N]) -> N | None:
+def shown_as(kind: str, name: str, found: Sequence[N], id_of: Callable[[N], str]) -> N | None:
     """The one thing among these that is shown under exactly this name; None when there is none.
 
     Of several, the one whose unique name it is as well is meant.
 
     Raises:
-        NameNotFound: Several are shown so; says how many.
+        NameAmbiguous: Several are shown so; says which.
     """
     shown = [one for one in found if one.display_name == name]
     if len(shown) < 2:
@@ -50,4 +50,4 @@ def shown_as(kind: str, name: str, found: Sequence[N]) -> N | None:
     own = [one for one in shown if one.name == name]
     if len(own) == 1:
         return own[0]
-    raise NameNotFound(kind, name, matches=len(shown))
+    raise NameAmbiguous(kind, name, [id_of(one) for one in shown])

@@ -47,7 +47,9 @@ class Pipelines:
         self, *, page_token: str = "", page_size: int = PAGE_SIZE, sort_by: str = "", filter: Filter | None = None
     ) -> Page[Pipeline]:
         """One page; the token is Kubeflow's own."""
-        return await self._lists.page(PATH, page_token=page_token, page_size=page_size, sort_by=sort_by, filter=filter)
+        return await self._lists.asked_page(
+            PATH, page_token=page_token, page_size=page_size, sort_by=sort_by, filter=filter
+        )
 
     async def list_all(self, *, sort_by: str = "", filter: Filter | None = None) -> builtins.list[Pipeline]:
         """All of them, oldest first unless `sort_by` says otherwise."""
@@ -85,7 +87,8 @@ class Pipelines:
         if named is not None and named.display_name == name:
             return named
         filter = Filter.equals("display_name", name)
-        found = shown_as(KIND, name, await self._lists.all(PATH, filter=filter, deadline=deadline)) or named
+        shown = await self._lists.all(PATH, filter=filter, deadline=deadline)
+        found = shown_as(KIND, name, shown, lambda one: one.pipeline_id) or named
         if found is None or name not in (found.display_name, found.name):
             raise NameNotFound(KIND, name)
         return found

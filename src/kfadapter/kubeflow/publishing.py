@@ -10,8 +10,16 @@ import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from kfadapter.errors import KubeflowConflict, KubeflowError, KubeflowInterrupted, KubeflowNotFound, NameNotFound
+from kfadapter.errors import (
+    KubeflowConflict,
+    KubeflowError,
+    KubeflowInterrupted,
+    KubeflowInvalid,
+    KubeflowNotFound,
+    NameNotFound,
+)
 from kfadapter.kubeflow.client import Kubeflow
+from kfadapter.kubeflow.objections import objections
 from kfadapter.kubeflow.resources import Pipeline, PipelineVersion
 from kfadapter.pipelines.package import PipelinePackage, digest_of
 from kfadapter.pipelines.spec import read_spec
@@ -71,6 +79,7 @@ class Publisher:
 
         Raises:
             KubeflowConflict: The version's name is taken, or others took every name that was tried.
+            KubeflowInvalid: Kubeflow refuses the package; the reason tells what it most likely objects to.
             KubeflowError: Kubeflow refused, or was away.
         """
         async with self._locks.setdefault(name, asyncio.Lock()):
@@ -91,7 +100,13 @@ class Publisher:
                 return await self._same(pipeline, upload) or await self._next(pipeline, upload)
             except _NameTaken as exc:
                 conflict = exc
+            except KubeflowInvalid as exc:
+                raise await self._explained(exc, upload.package) from exc
         raise KubeflowConflict(conflict.reason if conflict else f"no free name for a version of {name}")
+
+    async def _explained(self, refused: KubeflowInvalid, package: PipelinePackage) -> KubeflowInvalid:
+        found = await asyncio.to_thread(objections, package.spec, self._kubeflow.last_seen)
+        return KubeflowInvalid("; ".join((refused.reason, *found)), status=refused.status)
 
     async def _existing(self, name: str) -> Pipeline | None:
         try:
@@ -113,8 +128,9 @@ class Publisher:
             except NameNotFound as exc:
                 if exc.matches:
                     raise
-        newest, _ = await versions.newest(pipeline.pipeline_id, pipeline_name=pipeline.display_name)
-        candidates += [newest] if newest is not None else []
+        # Kubeflow counts seconds: which of the versions of one second is the newest is not known for sure.
+        newest, _ = await versions.of_newest_second(pipeline.pipeline_id, pipeline_name=pipeline.display_name)
+        candidates += newest
         same = next((version for version in candidates if _holds(version, upload.package)), None)
         return Published(pipeline=pipeline, version=same, created=False, unchanged=True) if same else None
 

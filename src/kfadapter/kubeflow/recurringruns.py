@@ -202,7 +202,7 @@ class RecurringRuns:
     ) -> Page[RecurringRun]:
         """One page; the token is Kubeflow's own."""
         extra = {"experiment_id": experiment_id}
-        return await self._lists.page(
+        return await self._lists.asked_page(
             PATH, page_token=page_token, page_size=page_size, sort_by=sort_by, filter=filter, extra=extra
         )
 

@@ -1,7 +1,7 @@
 """Tasks of a run as one model, from whichever source a server has.
 
-KFP 2.x tells states and times in `run_details` and never fills inputs and outputs. The embedded engine, after the
-task API of KFP 3.0, tells values, artifacts and attempts at `runs/{id}/tasks`.
+KFP 2.x tells states and times in `run_details`; inputs and outputs are in ML Metadata, and attempts nowhere. The
+embedded engine, after the task API of KFP 3.0, tells values, artifacts and attempts at `runs/{id}/tasks`.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from kfadapter.kubeflow.calls import resource_path
 from kfadapter.kubeflow.connection import Connection
@@ -27,7 +27,9 @@ KINDS: Mapping[str, str] = {
     "IMPORTER": "importer",
 }
 DRIVER_SUFFIX = "-driver"
-NO_VALUES = "inputs, outputs and attempts of tasks: this Kubeflow's API does not tell them"
+NO_ATTEMPTS = "attempts of tasks: this Kubeflow does not tell them"
+# How long a whole run's values may take to be read from ML Metadata.
+VALUES_SECONDS = 3.0
 # What Argo's workflows hold besides tasks: the container of each, and the DAG that the pipeline's root is.
 INNER_NODES = frozenset({"executor", "root"})
 WORKFLOW_NAME = re.compile(r".+-[a-z0-9]{5}")
@@ -77,6 +79,8 @@ class Task:
         attempts: How often it was started; None when the server does not say.
         pod_name: Where its log comes from; "" when there is none.
         inputs, outputs: None when the server does not say.
+        iteration_index: Which iteration of a loop it is or is in, from 0; None outside of loops, or when the server
+            does not say.
     """
 
     task_id: str
@@ -93,6 +97,7 @@ class Task:
     pod_name: str
     inputs: Values | None
     outputs: Values | None
+    iteration_index: int | None = None
 
     @classmethod
     def from_detail(cls, detail: TaskDetail) -> Self:
@@ -133,6 +138,7 @@ class Task:
             pod_name=text(fields, "log_pod_name"),
             inputs=_values(mapping(fields.get("inputs"))),
             outputs=_values(mapping(fields.get("outputs"))),
+            iteration_index=_iteration(mapping(fields.get("type_attributes"))),
         )
 
 
@@ -141,33 +147,73 @@ class RunTasks:
     """The tasks of a run, in the order they came up.
 
     Attributes:
-        unavailable: What this server cannot tell, in sentences.
+        values_missing: Why inputs and outputs are not known, in sentences.
+        attempts_missing: The same for attempts.
     """
 
     tasks: tuple[Task, ...]
-    unavailable: tuple[str, ...] = ()
+    values_missing: tuple[str, ...] = ()
+    attempts_missing: tuple[str, ...] = ()
+
+    @property
+    def unavailable(self) -> tuple[str, ...]:
+        """What this server cannot tell, in sentences."""
+        return self.values_missing + self.attempts_missing
+
+
+class AddsValues(Protocol):
+    """What adds inputs and outputs to tasks where the API does not tell them."""
+
+    async def added(
+        self, run: Run, details: Sequence[TaskDetail], tasks: Sequence[Task], *, within_seconds: float
+    ) -> tuple[tuple[Task, ...], tuple[str, ...]]: ...
 
 
 class Tasks:
-    """Tasks of runs."""
+    """Tasks of runs.
 
-    def __init__(self, connection: Connection, server: Server) -> None:
+    Args:
+        values: Where inputs and outputs come from when the API has none.
+    """
+
+    def __init__(self, connection: Connection, server: Server, values: AddsValues) -> None:
         self._connection = connection
         self._server = server
+        self._values = values
 
     async def of(self, run: Run) -> RunTasks:
-        """All tasks of a run that has just been read.
+        """All tasks of a run that has just been read, with their states and times; one call at most.
 
         Raises:
             KubeflowError: Kubeflow is away.
         """
         if (await self._server.info()).has_native_tasks:
-            path = resource_path("/runs/{}/tasks", "Run", run.run_id)
-            document = await self._connection.get(path)
-            native = [Task.from_native(mapping(one)) for one in _list(document.get("tasks"))]
-            return RunTasks(tasks=tuple(sorted(native, key=_begin)))
-        tasks = tuple(Task.from_detail(detail) for detail in without_drivers(run.task_details))
-        return RunTasks(tasks=tasks, unavailable=(NO_VALUES,))
+            return await self._native(run)
+        return RunTasks(tasks=tuple(Task.from_detail(detail) for detail in without_drivers(run.task_details)))
+
+    async def with_values(self, run: Run, *, within_seconds: float = VALUES_SECONDS) -> RunTasks:
+        """The same tasks with their inputs and outputs, or why those are not known.
+
+        Args:
+            within_seconds: How long ML Metadata has, where they are read from there.
+
+        Raises:
+            KubeflowError: Kubeflow is away. That ML Metadata is away is only told.
+        """
+        if (await self._server.info()).has_native_tasks:
+            return await self._native(run)
+        details = without_drivers(run.task_details)
+        tasks = tuple(Task.from_detail(detail) for detail in details)
+        missing: tuple[str, ...] = ()
+        if tasks:
+            tasks, missing = await self._values.added(run, details, tasks, within_seconds=within_seconds)
+        return RunTasks(tasks=tasks, values_missing=missing, attempts_missing=(NO_ATTEMPTS,))
+
+    async def _native(self, run: Run) -> RunTasks:
+        path = resource_path("/runs/{}/tasks", "Run", run.run_id)
+        document = await self._connection.get(path)
+        native = [Task.from_native(mapping(one)) for one in _list(document.get("tasks"))]
+        return RunTasks(tasks=tuple(sorted(native, key=_begin)))
 
 
 def _begin(task: Task) -> tuple[bool, str]:
@@ -238,6 +284,11 @@ def _artifact(fields: Mapping[str, Any]) -> Artifact:
         uri=text(fields, "uri"),
         metadata=mapping(fields.get("metadata")),
     )
+
+
+def _iteration(attributes: Mapping[str, Any]) -> int | None:
+    index = attributes.get("iteration_index")
+    return int(index) if isinstance(index, (int, str)) and str(index).isdecimal() else None
 
 
 def _list(value: object) -> Iterable[object]:

@@ -22,7 +22,6 @@ MAX_FINDINGS = 1_000
 """A report of more is of no use to anybody."""
 
 _PREFIX = "google.protobuf."
-_FREE = frozenset(("Struct", "Value", "ListValue"))
 _DURATION = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,9})?s")
 _INTEGERS: Mapping[int, tuple[int, int]] = {
     FieldDescriptor.TYPE_INT32: (-(2**31), 2**31 - 1),

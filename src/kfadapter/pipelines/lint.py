@@ -179,7 +179,7 @@ RULES = (
     Rule(
         id="unknown-field",
         severity=Severity.NOTE,
-        advice="see whether your Kubeflow knows it: an older server passes over it",
+        advice="see whether your Kubeflow knows it: an older server refuses the pipeline, or passes over a setting",
         find=lint_rules.unknown_fields,
     ),
 )
@@ -197,7 +197,7 @@ def _found(rule: Rule, description: PipelineDescription) -> Iterator[LintWarning
     for path, message in islice(remarks, MAX_OF_A_RULE):
         yield _warning(rule, path, message)
     if further := sum(1 for _ in remarks):
-        yield _warning(rule, "pipeline", f"the same in {further:,} more places")
+        yield _warning(rule, "pipeline", f"{MAX_OF_A_RULE} places are listed; the same holds of {further:,} more")
 
 
 def _warning(rule: Rule, path: str, message: str) -> LintWarning:

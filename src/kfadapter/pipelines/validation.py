@@ -97,4 +97,4 @@ def _problem(exc: PackageError) -> Problem:
     return Problem(path=exc.path, message=exc.reason)
 
 
-_NOTE = "KFP's format, as known here, has no such field; it is kept"
+_NOTE = "KFP's format, as known here, has no such field; it is kept, but a Kubeflow that does not know it may refuse it"

@@ -40,5 +40,5 @@ def read_label(text: str) -> tuple[str, str | None]:
     """
     key, sign, value = text.partition("=")
     if not key:
-        raise QueryRefused("label", f"{text[:80]!r} is not written key=value or key")
+        raise QueryRefused("query/label", f"{text[:80]!r} is not written key=value or key")
     return key, value if sign else None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from kfadapter.errors import BadPageToken, QueryRefused
+from kfadapter.errors import BadPageToken, FilterRefused, QueryRefused
 
 PAGE_SIZE = 50
 LARGEST_PAGE = 200
@@ -115,7 +115,7 @@ def read_order(sort_by: str) -> tuple[str, bool]:
     field_name = "name" if words[0] == "display_name" else words[0]
     if field_name not in SORTABLE or len(words) > 2 or (len(words) == 2 and words[1] not in ("asc", "desc")):
         raise QueryRefused(
-            "sort_by", f"{sort_by[:80]!r} is no order: one of {', '.join(SORTABLE)}, and then asc or desc"
+            "query/sort_by", f"{sort_by[:80]!r} is no order: one of {', '.join(SORTABLE)}, and then asc or desc"
         )
     return field_name, words[1:] == ["desc"]
 
@@ -124,60 +124,60 @@ def read_filter(text: str) -> tuple[Predicate, ...]:
     """KFP's filter, `{"predicates": [{"operation": …, "key": …, "string_value": …}]}`, as conditions.
 
     Raises:
-        QueryRefused: It is not written so, or names a field or an operation that there is not.
+        FilterRefused: It is not written so, or names a field or an operation that there is not.
     """
     if not text:
         return ()
     if len(text) > MAX_FILTER:
-        raise QueryRefused("filter", f"it is longer than {MAX_FILTER} characters")
+        raise FilterRefused("query/filter", f"it is longer than {MAX_FILTER} characters")
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as exc:
-        raise QueryRefused("filter", f"it is not JSON: {exc}") from exc
+        raise FilterRefused("query/filter", f"it is not JSON: {exc}") from exc
     raw = document.get("predicates", []) if isinstance(document, dict) else None
     if not isinstance(raw, list) or set(document) - {"predicates"}:
-        raise QueryRefused("filter", 'it is an object with one list, "predicates"')
+        raise FilterRefused("query/filter", 'it is an object with one list, "predicates"')
     if len(raw) > MAX_PREDICATES:
-        raise QueryRefused("filter", f"it has more than {MAX_PREDICATES} predicates")
-    return tuple(_predicate(one, f"filter/predicates/{place}") for place, one in enumerate(raw))
+        raise FilterRefused("query/filter", f"it has more than {MAX_PREDICATES} predicates")
+    return tuple(_predicate(one, f"query/filter/predicates/{place}") for place, one in enumerate(raw))
 
 
 def _predicate(raw: object, where: str) -> Predicate:
     if not isinstance(raw, dict):
-        raise QueryRefused(where, "a predicate is an object")
+        raise FilterRefused(where, "a predicate is an object")
     fields = {_snake(str(name)): value for name, value in raw.items()}
     operation, given_key = fields.pop("operation", None), fields.pop("key", None)
     if isinstance(operation, int) and not isinstance(operation, bool) and 1 <= operation <= len(OPERATIONS):
         operation = OPERATIONS[operation - 1]
     if operation not in OPERATIONS:
-        raise QueryRefused(where, f"its operation is one of {', '.join(OPERATIONS)}")
+        raise FilterRefused(where, f"its operation is one of {', '.join(OPERATIONS)}")
     key = FILTER_KEYS.get(str(given_key))
     if str(given_key).startswith(LABEL_KEY) and len(str(given_key)) > len(LABEL_KEY):
         key = str(given_key)
     if key is None:
-        raise QueryRefused(where, f"runs have no field {str(given_key)[:80]!r}; there are {', '.join(FILTER_KEYS)}")
+        raise FilterRefused(where, f"runs have no field {str(given_key)[:80]!r}; there are {', '.join(FILTER_KEYS)}")
     return Predicate(key=key, operation=str(operation), value=_value(fields, key, str(operation), where))
 
 
 def _value(fields: Mapping[str, Any], key: str, operation: str, where: str) -> Any:
     if len(fields) != 1:
-        raise QueryRefused(where, "a predicate has exactly one value")
+        raise FilterRefused(where, "a predicate has exactly one value")
     (kind, value), is_time = next(iter(fields.items())), key in TIMES
     if operation == "IN":
         values = value.get("values") if kind == "string_values" and isinstance(value, dict) else None
         if is_time or not isinstance(values, list) or not all(isinstance(one, str) for one in values):
-            raise QueryRefused(where, 'IN compares texts with {"string_values": {"values": [...]}}')
+            raise FilterRefused(where, 'IN compares texts with {"string_values": {"values": [...]}}')
         return tuple(values)
     if is_time and kind == "timestamp_value" and operation != "IS_SUBSTRING":
-        return read_moment(value, where)
+        return read_moment(value, where, FilterRefused)
     if is_time or kind != "string_value" or not isinstance(value, str):
-        raise QueryRefused(where, f"{key} is compared with {'timestamp_value' if is_time else 'string_value'}")
+        raise FilterRefused(where, f"{key} is compared with {'timestamp_value' if is_time else 'string_value'}")
     if operation in ORDERED and key.startswith(LABEL_KEY):
-        raise QueryRefused(where, "labels have no order")
+        raise FilterRefused(where, "labels have no order")
     return value
 
 
-def read_moment(value: object, where: str) -> datetime:
+def read_moment(value: object, where: str, refusal: type[QueryRefused] = QueryRefused) -> datetime:
     """A time of a query: RFC 3339; without a zone it is UTC.
 
     Raises:
@@ -187,7 +187,7 @@ def read_moment(value: object, where: str) -> datetime:
         at = datetime.fromisoformat(str(value).strip().replace(" ", "+"))
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as exc:
-        raise QueryRefused(where, f"{str(value)[:60]!r} is no time; write 2026-01-31T12:00:00Z") from exc
+        raise refusal(where, f"{str(value)[:60]!r} is no time; write 2026-01-31T12:00:00Z") from exc
 
 
 def write_token(query: RunQuery, after: tuple[str, ...]) -> str:

@@ -22,6 +22,7 @@ from kfadapter.errors import (
     KubeflowInvalid,
     KubeflowNotFound,
     KubeflowUnavailable,
+    NameAmbiguous,
     NameNotFound,
 )
 from kfadapter.kubeflow.client import Kubeflow
@@ -138,8 +139,10 @@ class Recurring:
             NameNotFound: There is none, or there are several.
         """
         found = await self._named(name)
-        if len(found) != 1:
-            raise NameNotFound(KIND, name, matches=len(found))
+        if len(found) > 1:
+            raise NameAmbiguous(KIND, name, [one.recurring_run_id for one in found])
+        if not found:
+            raise NameNotFound(KIND, name)
         return found[0]
 
     async def shown(self, found: tuple[RecurringRun, ...]) -> list[RecurringRun]:

@@ -53,8 +53,8 @@ class ReceivedNotification:
 class FakeTrainingManager:
     """Answers notifications as AIMLFW's Training Manager does, and keeps them.
 
-    SUCCEEDED is answered 200; every other status, an unknown job and missing keys 500 with `{"Error": …}`; a content
-    type that is not JSON 400 with a page. It knows every job until `know` names some.
+    SUCCEEDED is answered 200; every other status and missing keys 500 with `{"Error": …}`; a content type that is not
+    JSON 400 with a page. It knows every job.
 
     Args:
         clock: Where the times of arrival come from.
@@ -70,7 +70,6 @@ class FakeTrainingManager:
         self.faults = FaultScript()
         self._received: list[ReceivedNotification] = []
         self._changed = threading.Condition()
-        self._known: set[str] | None = None
         self._hanging: set[str] = set()
         routes = [Route(PATH, self._notification, methods=["POST"])]
         self._server = LoopbackServer(FaultLayer(Starlette(routes=routes), self.faults, self.log), port=port)
@@ -122,10 +121,6 @@ class FakeTrainingManager:
         """Let requests fail; see `FaultScript.add`."""
         self.faults.add(fault, method=method, path=path, times=times, after=after)
 
-    def know(self, *job_ids: object) -> None:
-        """Know only these jobs from now on."""
-        self._known = {str(job_id) for job_id in job_ids}
-
     def hang_on(self, *job_ids: object) -> None:
         """Take notifications of these jobs and never answer them."""
         self._hanging |= {str(job_id) for job_id in job_ids}
@@ -174,21 +169,21 @@ class FakeTrainingManager:
         if str(body.get("trainingjob_id")) in self._hanging:
             await _gone(request)
             return Response()
-        status, answer = self._judged(body)
+        status, answer = _judged(body)
         if {"trainingjob_id", "run_id", "run_status"} <= body.keys():
             self._keep(ReceivedNotification(body=body, status=status, at=self._clock.now()))
         return JSONResponse(answer, status_code=status)
-
-    def _judged(self, body: Mapping[str, Any]) -> tuple[int, dict[str, str]]:
-        is_known = self._known is None or str(body.get("trainingjob_id")) in self._known
-        if is_known and "trainingjob_id" in body and body.get("run_status") == "SUCCEEDED":
-            return 200, SUCCEEDED
-        return 500, FAILED
 
     def _keep(self, notification: ReceivedNotification) -> None:
         with self._changed:
             self._received.append(notification)
             self._changed.notify_all()
+
+
+def _judged(body: Mapping[str, Any]) -> tuple[int, dict[str, str]]:
+    if "trainingjob_id" in body and body.get("run_status") == "SUCCEEDED":
+        return 200, SUCCEEDED
+    return 500, FAILED
 
 
 def _object(content: bytes) -> dict[str, Any]:

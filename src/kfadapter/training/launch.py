@@ -51,7 +51,7 @@ log = structlog.get_logger(__name__)
 
 
 class StartsRuns(Protocol):
-    """What launching needs of Kubeflow: `kubeflow.runs`."""
+    """What launching needs of Kubeflow: `kubeflow.runs.Runs`, whose errors tell what is known of the outcome."""
 
     async def create(self, new: NewRun) -> Run: ...
 

@@ -97,11 +97,6 @@ def check_notification_transition(key: str, current: NotificationState, wanted: 
         raise TransitionRefused(f"notification {key}", current, wanted)
 
 
-def states_before(wanted: RunState) -> frozenset[RunState]:
-    """The states from which `wanted` can be reached in one step."""
-    return frozenset(state for state, nexts in RUN_TRANSITIONS.items() if wanted in nexts)
-
-
 def end_of(word: str) -> RunState | None:
     """The end state that KFP's word stands for; None while the run has not ended."""
     return END_WORDS.get(word)

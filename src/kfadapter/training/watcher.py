@@ -293,10 +293,5 @@ def sighting(run: Run) -> Sighting:
     )
 
 
-def _are_others(page: Sequence[Run], watched: Mapping[str, WatchedRun]) -> bool:
-    """Nobody waits for any of these ends."""
-    return not any(run.run_id in watched for run in page)
-
-
 def _is_news(watched: WatchedRun, run: Run) -> bool:
     return watched.state is not RunState.ACTIVE or run.state != watched.kubeflow_state

@@ -19,7 +19,8 @@ import yaml
 from kfadapter.clock import SystemClock
 from kfadapter.engine.config import EngineSettings
 from kfadapter.engine.running.events import Event
-from kfadapter.engine.running.supervisor import RunOrder, Supervisor
+from kfadapter.engine.running.run_order import RunOrder
+from kfadapter.engine.running.supervisor import Supervisor
 
 INSTALLER_NAMES = ("PATH", "HOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 PATIENCE_SECONDS = 60.0
@@ -173,7 +174,7 @@ def settings(tmp_path: Path, environments: Path) -> EngineSettings:
     (data_dir / "environments").symlink_to(environments)
     installer = {name: os.environ[name] for name in os.environ if name.startswith(("PIP_", "UV_"))}
     installer |= {name: os.environ[name] for name in INSTALLER_NAMES if name in os.environ}
-    return EngineSettings(data_dir=data_dir, task_slots=2, installer_environment=installer)
+    return EngineSettings(data_dir=data_dir, task_slots=2, grace_seconds=1, installer_environment=installer)
 
 
 @pytest.fixture

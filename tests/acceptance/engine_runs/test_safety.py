@@ -155,7 +155,12 @@ async def test_a_tasks_own_deadline_ends_it(engine: Any, kfp: Any, compiled: Com
     assert "limit of 1 seconds" in end["error"]["message"]
 
 
-async def test_a_run_is_ended_after_its_limit(start: Any, kfp: Any, compiled: Compile) -> None:
+@pytest.mark.parametrize(
+    ("setting", "of_pipeline", "limit"), [(0.7, {}, "0.7"), (60, {"activeDeadlineSeconds": 1}, "1")]
+)
+async def test_a_run_is_ended_after_the_shorter_of_its_limits(
+    start: Any, kfp: Any, compiled: Compile, setting: float, of_pipeline: dict[str, int], limit: str
+) -> None:
     dsl = kfp.dsl
 
     @dsl.component
@@ -167,9 +172,11 @@ async def test_a_run_is_ended_after_its_limit(start: Any, kfp: Any, compiled: Co
     def pipeline():
         sleep()
 
-    engine = await start(run_timeout_seconds=0.7)
-    run_id, end = await engine.run(compiled(pipeline))
+    engine = await start(run_timeout_seconds=setting)
+    platform = {"platforms": {"kubernetes": {"pipelineConfig": of_pipeline}}}
+    run_id, end = await engine.run(compiled(pipeline), platform_spec=platform)
     assert (end["state"], end["error"]["code"]) == ("FAILED", 4)
+    assert f"its limit of {limit} seconds" in end["error"]["message"]
     assert engine.rows.states(run_id) == {"sleep": "CANCELED"}
 
 

@@ -163,7 +163,7 @@ def test_events_come_in_pages_to_those_who_ask_for_json(adapter: RunningAdapter)
 @pytest.mark.parametrize(
     ("query", "headers", "status", "reason"),
     [
-        ("type=nonsense", {}, 400, "no event has a type like"),
+        ("type=nonsense", {}, 400, "query/type: no event has a type like"),
         ("after=-1", {}, 422, "greater than or equal to 0"),
         ("after=x", {}, 422, "valid integer"),
         ("page_size=0", {}, 422, "page_size"),

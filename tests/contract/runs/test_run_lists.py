@@ -119,8 +119,9 @@ def test_what_cannot_be_asked_is_named(adapter: RunningAdapter, query: dict[str,
     answer = adapter.http.get("/v1/runs", params=query)
     assert answer.status_code == 400
     body = answer.json()
-    assert body["type"] == "urn:kfadapter:problem:bad-query"
-    assert body["errors"][0]["pointer"].startswith("/" + next(iter(query)))
+    kind = "bad-filter" if "filter" in query else "bad-query"
+    assert body["type"] == f"urn:kfadapter:problem:{kind}"
+    assert body["errors"][0]["pointer"].startswith("/query/" + next(iter(query)))
 
 
 def test_what_happens_behind_our_back_is_noticed(fake: FakeKubeflow, indexed: RunningAdapter) -> None:

@@ -8,8 +8,6 @@ from kfadapter.testing.faults import Fault
 from kfadapter.testing.kubeflow import FakeKubeflow
 from support.adapter import RunningAdapter
 
-POD = "train-x7f2k-77"
-
 
 def events(text: str) -> list[tuple[str, dict[str, Any]]]:
     """Kind and data of Server-Sent Events."""

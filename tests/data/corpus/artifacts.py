@@ -76,6 +76,40 @@ def metadata_travels() -> NamedTuple("O", [("Output", str), ("data", Dataset)]):
 
 
 @component
+def keep_elsewhere(data: Output[Dataset], model: Output[Model], absent: Output[Artifact]) -> str:
+    import os
+    import tempfile
+
+    data.custom_path = os.path.join(tempfile.mkdtemp(), "data.txt")
+    with open(data.path, "w") as file:
+        file.write("kept elsewhere")
+    data.metadata["length"] = 14
+    model.custom_path = "checkpoints"
+    os.makedirs(os.path.join(model.path, "last"))
+    with open(os.path.join(model.path, "last", "weights"), "w") as file:
+        file.write("0.5")
+    absent.custom_path = "nothing-is-here"
+    return data.path
+
+
+@component
+def weights(model: Input[Model]) -> str:
+    import os
+
+    return open(os.path.join(model.path, "last", "weights")).read()
+
+
+@expect(outputs={"text": "kept elsewhere", "weights": "0.5"},
+        artifacts={"data": [{"type": "system.Dataset", "text": "kept elsewhere", "metadata": {"length": 14}}]},
+        oracle="takes no artifact from its custom path")
+@dsl.pipeline
+def artifacts_kept_at_paths_of_their_own() -> NamedTuple("O", [("text", str), ("weights", str), ("data", Dataset)]):
+    kept = keep_elsewhere()
+    O = NamedTuple("O", [("text", str), ("weights", str), ("data", Dataset)])
+    return O(text=read(data=kept.outputs["data"]).output, weights=weights(model=kept.outputs["model"]).output,
+             data=kept.outputs["data"])
+
+@component
 def by_path(made: OutputPath("Dataset")):
     with open(made, "w") as file:
         file.write("by path")

@@ -69,7 +69,7 @@ PIPELINE: dict[str, Any] = {
     "parameters": VERSION["parameters"],
     "latest_version": VERSION,
     "matched_by": None,
-    "unavailable": ["Nothing is told about the weather."],
+    "unavailable": [{"what": "weather", "reason": "Nothing is told about it."}],
 }
 VERSIONS: dict[str, Any] = {"pipeline_versions": [VERSION], "next_page_token": None, "total_size": 1, "unavailable": []}
 
@@ -152,7 +152,7 @@ def test_show_prints_inputs_with_type_default_and_allowed_values(adapter: Script
     assert rows["model"].split() == ["model", "system.Model", "The", "best."]
     assert rows["created"].split()[1:] == ["2025-03-12", "09:00:00"]
     assert "unique name" in out
-    assert "Nothing is told about the weather." in out
+    assert "not available: weather: Nothing is told about it." in out
 
 
 def test_show_prints_steps_as_a_tree_and_what_they_run(adapter: ScriptedAdapter, run: Run) -> None:

@@ -52,6 +52,17 @@ async def test_the_full_view_fills_every_field(api: EngineApi, run_id: str) -> N
     assert len(tasks[INNER]["outputs"]["model"]["artifact_ids"]) == 1
 
 
+async def test_the_full_view_says_why_a_run_ended_also_when_a_task_tells_it(
+    api: EngineApi, supervisor: ScriptedSupervisor, run_id: str
+) -> None:
+    error = {"code": 2, "message": "task after failed: no luck at all"}
+    await supervisor.end(run_id, "FAILED", error)
+    assert (await api.get(f"/runs/{run_id}", view="FULL"))["error"] == error
+    default = await api.get(f"/runs/{run_id}")
+    assert "error" not in default
+    assert "error" not in default["state_history"][-1]
+
+
 @pytest.mark.parametrize("view", ["", "BASIC", "DEFAULT", "full", "2"])
 async def test_other_views_are_passed_over(api: EngineApi, run_id: str, view: str) -> None:
     assert await api.get(f"/runs/{run_id}", view=view) == await api.get(f"/runs/{run_id}")

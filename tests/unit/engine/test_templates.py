@@ -13,7 +13,6 @@ import yaml
 
 from kfadapter.engine.protocol.arguments import check_arguments
 from kfadapter.engine.protocol.faults import ApiError
-from kfadapter.engine.protocol.schedules import CronFault, check_cron
 from kfadapter.engine.protocol.templates import FILE_LIMIT_BYTES, UnreadableFile, open_file, read_inline, read_template
 from support.engine_api import PIPELINES, spec
 
@@ -157,33 +156,6 @@ def test_an_argument_of_the_declared_type_fits(parameter: dict[str, Any], value:
 def test_an_argument_that_does_not_fit_is_named(declared: dict[str, Any], given: dict[str, Any], reason: str) -> None:
     with pytest.raises(ApiError, match=reason):
         check_arguments(parameters(**declared), given)
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["0 0 3 * * *", "0 3 * * *", "@daily", "@every 1h30m", "*/5 * * * * *", "0 0 0 ? JAN-mar MON,fri", "0 0 1-5/2 * *"],
-)
-def test_cron_texts_of_go_are_taken(text: str) -> None:
-    check_cron(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("every day", "Expected 5 to 6 fields, found 2: every day"),
-        ("0 0 25 * * *", r"End of range \(25\) above maximum \(23\): 25"),
-        ("0 0 0 0 * *", r"Beginning of range \(0\) below minimum \(1\): 0"),
-        ("0 5-1 * * * *", r"Beginning of range \(5\) beyond end of range \(1\): 5-1"),
-        ("1/2/3 * * * * *", "Too many slashes"),
-        ("1-2-3 * * * * *", "Too many hyphens"),
-        ("*/0 * * * * *", "Step of range should be a positive number"),
-        ("x * * * * *", "Failed to parse int from x"),
-        ("@sometimes", "Unrecognized descriptor"),
-    ],
-)
-def test_cron_texts_that_mean_nothing_are_refused(text: str, reason: str) -> None:
-    with pytest.raises(CronFault, match=reason):
-        check_cron(text)
 
 
 def test_a_pipeline_is_kept_as_protobuf_writes_it() -> None:

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from kfadapter.engine.protocol.scheduled import run_name, with_times
-from kfadapter.engine.protocol.schedules import CronFault, check_cron
 from kfadapter.engine.protocol.timetables import timetable
 
 
@@ -62,28 +61,6 @@ def test_where_one_day_field_is_open_even_in_steps_the_other_must_hold_too() -> 
     assert slots(cron("0 0 12 */2 * MON"), 2) == ["01-07T12:00:00", "01-21T12:00:00"]
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("", "Empty spec string"),
-        ("* * * *", "Expected 5 to 6 fields, found 4: * * * *"),
-        ("* * * 3--1/2 * *", "Too many hyphens: 3--1/2"),
-        ("* * * -- * *", 'Failed to parse int from : strconv.Atoi: parsing "": invalid syntax'),
-        ("* * 9-17/-1 * * *", "Negative number (-1) not allowed: -1"),
-        ("* * 1/2/3 * * *", "Too many slashes: 1/2/3"),
-        ("* * * 30-32 * *", "End of range (32) above maximum (31): 30-32"),
-        ("@every 1d", 'Failed to parse duration @every 1d: time: unknown unit "d" in duration "1d"'),
-        ("@every 5", 'Failed to parse duration @every 5: time: missing unit in duration "5"'),
-        ("@every 9999999h", 'Failed to parse duration @every 9999999h: time: invalid duration "9999999h"'),
-    ],
-)
-def test_a_text_is_refused_in_the_words_of_robfig_cron(text: str, words: str) -> None:
-    """The words are those of its release 1.2.0, asked with these texts."""
-    with pytest.raises(CronFault) as refused:
-        check_cron(text)
-    assert str(refused.value) == words
-
-
 def test_an_interval_counts_from_the_creation_or_the_start() -> None:
     assert slots(every(3600), 2) == ["01-01T01:00:00", "01-01T02:00:00"]
     assert slots(every(3600, start_time="2030-01-05T00:30:00Z"), 2) == ["01-05T01:30:00", "01-05T02:30:00"]
@@ -117,12 +94,6 @@ def test_the_latest_slots_are_found_from_the_end(trigger: dict[str, Any]) -> Non
 def test_moments_beyond_every_calendar_are_no_slots() -> None:
     assert slots(every(2**62)) == []
     assert slots(cron("* * * * * *", start_time="9999-12-31T23:59:59Z")) == []
-
-
-@pytest.mark.parametrize("text", ["@every", "@every ", "@every soon", "@every 5", "@fortnightly", "60 * * * * *", "a"])
-def test_what_is_no_cron_text_is_refused(text: str) -> None:
-    with pytest.raises(CronFault):
-        check_cron(text)
 
 
 def test_a_run_is_named_after_its_recurring_run_and_its_number() -> None:

@@ -73,6 +73,20 @@ def test_harmless_kubernetes_settings_are_warned_of(setting: str) -> None:
     assert found(spec(), {setting: {}}) == {("train", "warning", setting)}
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "told"),
+    [
+        ("podMetadata", {"labels": {"team": "ran"}}, ": label team=ran"),
+        ("nodeSelector", {"labels": {"disk": "ssd"}}, ": on a node with disk=ssd"),
+        ("tolerations", "odd", ""),
+    ],
+)
+def test_an_ignored_setting_is_told_in_words(setting: str, value: Any, told: str) -> None:
+    platform = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {"exec": {setting: value}}}}}}
+    (finding,) = preflight(spec(), platform, able())
+    assert finding.message == f"the Kubernetes setting {setting} is ignored{told}"
+
+
 def test_deadlines_are_honoured_and_limits_warned_of() -> None:
     assert found(spec(), {"activeDeadlineSeconds": "5"}) == set()
     limits = light(cpuLimit=1, memoryLimit=1, resourceCpuLimit="1")
@@ -143,3 +157,30 @@ def test_secrets_are_looked_for_by_the_names_that_are_known(tmp_path: Path) -> N
     assert asking("password", secretNameParameter={"componentInputParameter": "secret"}) == set()
     assert asking("token", secretName="login") == {("train", "refused", feature)}
     assert asking("token", secretName="login", optional=True) == {("train", "warning", feature)}
+
+
+def test_of_what_a_pipeline_asks_as_a_whole_only_what_is_passed_over_is_warned_of() -> None:
+    asked = {"activeDeadlineSeconds": 60, "workspace": {"size": "1Gi"}, "resourceTtlOnFailure": 5}
+    found = preflight(spec(), {"platforms": {"kubernetes": {"pipelineConfig": asked}}}, able())
+    assert [(one.task, one.severity, one.feature) for one in found] == [("", "warning", "resourceTtlOnFailure")]
+
+
+@pytest.mark.parametrize("asked", ["soon", [1], {}])
+def test_a_limit_that_is_no_number_is_refused(asked: Any) -> None:
+    found = preflight(
+        spec(), {"platforms": {"kubernetes": {"pipelineConfig": {"activeDeadlineSeconds": asked}}}}, able()
+    )
+    assert [(one.severity, one.feature) for one in found] == ([("refused", "activeDeadlineSeconds")] if asked else [])
+
+
+def test_tasks_that_wait_for_each_other_are_refused() -> None:
+    found = preflight(spec(task={"dependentTasks": ["train"]}), None, able())
+    assert [(one.task, one.severity, one.feature) for one in found] == [("", "refused", "circle")]
+    assert found[0].message == "tasks wait for each other: train -> train"
+
+
+def test_retries_of_a_dag_are_warned_of() -> None:
+    inner = {"dag": {"tasks": {"train": {"componentRef": {"name": "train"}}}}}
+    task = {"componentRef": {"name": "inner"}, "retryPolicy": {"maxRetryCount": 2}}
+    found = preflight(spec(task=task, inner=inner), None, able())
+    assert [(one.task, one.severity, one.feature) for one in found] == [("train", "warning", "retries")]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from kfadapter.errors import KubeflowNotFound, NameNotFound
+from kfadapter.errors import KubeflowNotFound, NameAmbiguous, NameNotFound
 from kfadapter.kubeflow.calls import resource_path
 from kfadapter.kubeflow.naming import check_name, shown_as
 from kfadapter.kubeflow.resources import Pipeline, PipelineVersion
@@ -16,6 +16,10 @@ AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 def pipeline(name: str, display_name: str) -> Pipeline:
     return Pipeline(pipeline_id=f"{name}-id", name=name, display_name=display_name)
+
+
+def id_of(one: Pipeline) -> str:
+    return one.pipeline_id
 
 
 def version(name: str, at: datetime = AT) -> PipelineVersion:
@@ -31,19 +35,19 @@ def test_names_nothing_can_have_are_refused_at_once(name: str) -> None:
 
 def test_the_shown_name_decides_exactly() -> None:
     found = [pipeline("a", "QoE"), pipeline("b", "qoe")]
-    assert shown_as("pipeline", "qoe", found) == found[1]
-    assert shown_as("pipeline", "a", found) is None
+    assert shown_as("pipeline", "qoe", found, id_of) == found[1]
+    assert shown_as("pipeline", "a", found, id_of) is None
 
 
 def test_of_several_shown_alike_the_one_so_named_is_meant() -> None:
     found = [pipeline("a", "qoe"), pipeline("qoe", "qoe")]
-    assert shown_as("pipeline", "qoe", found) == found[1]
+    assert shown_as("pipeline", "qoe", found, id_of) == found[1]
 
 
 def test_several_shown_alike_are_ambiguous() -> None:
-    with pytest.raises(NameNotFound) as caught:
-        shown_as("pipeline", "qoe", [pipeline("a", "qoe"), pipeline("b", "qoe")])
-    assert caught.value.matches == 2
+    with pytest.raises(NameAmbiguous, match="2 pipelines are found with name qoe; give the id") as caught:
+        shown_as("pipeline", "qoe", [pipeline("a", "qoe"), pipeline("b", "qoe")], id_of)
+    assert caught.value.ids == ("a-id", "b-id")
 
 
 def test_versions_of_one_second_are_ordered_as_people_number_them() -> None:

@@ -123,7 +123,7 @@ def test_remarks_of_one_rule_are_counted_beyond_a_hundred() -> None:
         each for each in lint(describe(spec({f"t{n}": task() for n in range(150)}))) if each.rule == "no-timeout"
     ]
     assert len(remarks) == MAX_OF_A_RULE + 1
-    assert remarks[-1].message == "the same in 50 more places"
+    assert remarks[-1].message == "100 places are listed; the same holds of 50 more"
 
 
 def test_sources_beyond_the_limit_are_only_told_to_have_changed() -> None:

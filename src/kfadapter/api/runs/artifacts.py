@@ -36,6 +36,12 @@ def artifact_router(service: Service) -> APIRouter:
         "/{run_id}/artifacts/{artifact}",
         summary="The content of an artifact, by its id, `task.output`, output or name",
         response_class=Response,
+        responses={
+            200: {
+                "description": "The content, whatever its kind.",
+                "content": {OCTETS: {"schema": {"type": "string", "format": "binary"}}},
+            }
+        },
     )
     async def read_artifact(run_id: str, artifact: str, request: Request) -> Response:
         found = await artifacts.find(run_id, artifact)

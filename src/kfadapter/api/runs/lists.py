@@ -66,10 +66,10 @@ def list_router(service: Service) -> APIRouter:
             id_prefix=id_prefix.lower() or None,
             text=text or None,
             archived=archived,
-            created_after=read_moment(created_after, "created_after") if created_after else None,
-            created_before=read_moment(created_before, "created_before") if created_before else None,
-            finished_after=read_moment(finished_after, "finished_after") if finished_after else None,
-            finished_before=read_moment(finished_before, "finished_before") if finished_before else None,
+            created_after=read_moment(created_after, "query/created_after") if created_after else None,
+            created_before=read_moment(created_before, "query/created_before") if created_before else None,
+            finished_after=read_moment(finished_after, "query/finished_after") if finished_after else None,
+            finished_before=read_moment(finished_before, "query/finished_before") if finished_before else None,
             predicates=read_filter(filter),
             sort_by=column,
             is_descending=is_descending,
@@ -85,7 +85,7 @@ def list_router(service: Service) -> APIRouter:
     ) -> Response:
         wanted = list(dict.fromkeys(one.strip() for text in ids for one in text.split(",") if one.strip()))
         if not FEWEST <= len(wanted) <= MOST:
-            raise QueryRefused("ids", f"{FEWEST} to {MOST} different runs can be compared, not {len(wanted)}")
+            raise QueryRefused("query/ids", f"{FEWEST} to {MOST} different runs can be compared, not {len(wanted)}")
         details = await asyncio.gather(*map(room.reader.detail, wanted))
         rows = await room.index.rows(wanted)
         return json_answer(

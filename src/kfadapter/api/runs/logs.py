@@ -20,6 +20,12 @@ from kfadapter.service import Service
 
 TEXT_TYPE = "text/plain; charset=utf-8"
 STREAM_TYPE = "text/event-stream; charset=utf-8"
+LOG_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The log; with `follow` a stream of its lines.",
+        "content": {kind: {"schema": {"type": "string"}} for kind in ("text/plain", "text/event-stream")},
+    }
+}
 STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 MAX_TAIL = 1_000_000
 LARGEST_OFFSET = 2**53
@@ -53,7 +59,12 @@ def log_router(service: Service) -> APIRouter:
             return StreamingResponse(from_byte(blocks, offset), media_type=TEXT_TYPE)
         return await ranged_answer(request, blocks, {"Content-Type": TEXT_TYPE})
 
-    @router.get("/{run_id}/logs", summary="What a task, or every task, of a run has printed", response_class=Response)
+    @router.get(
+        "/{run_id}/logs",
+        summary="What a task, or every task, of a run has printed",
+        response_class=Response,
+        responses=LOG_ANSWERS,
+    )
     async def read_logs(
         run_id: str,
         request: Request,
@@ -64,7 +75,12 @@ def log_router(service: Service) -> APIRouter:
     ) -> Response:
         return await answer(run_id, request, task, tail, offset, follow)
 
-    @router.get("/{run_id}/tasks/{task}/log", summary="What a task has printed", response_class=Response)
+    @router.get(
+        "/{run_id}/tasks/{task}/log",
+        summary="What a task has printed",
+        response_class=Response,
+        responses=LOG_ANSWERS,
+    )
     async def read_log(
         run_id: str, task: str, request: Request, tail: Tail = None, offset: Offset = 0, follow: Follow = False
     ) -> Response:
@@ -128,5 +144,5 @@ def _position(text: str) -> dict[str, int]:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or not all(type(at) is int and at >= 0 for at in document.values()):
-        raise QueryRefused("Last-Event-ID", "it is not the id of an event of this stream")
+        raise QueryRefused("header/Last-Event-ID", "it is not the id of an event of this stream")
     return {str(task_id): at for task_id, at in document.items()}

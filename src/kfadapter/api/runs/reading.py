@@ -76,10 +76,8 @@ def reading_router(service: Service) -> APIRouter:
         line = timeline(tasks, run.created_at, run.finished_at if run.has_ended else None, clock.now())
         return json_answer(timeline_body(run_id, run.state, line))
 
-    both = APIRouter()
-    both.include_router(bounded)
-    both.include_router(router)
-    return both
+    bounded.routes.extend(router.routes)
+    return bounded
 
 
 def _tag(detail: RunDetail) -> str:

@@ -115,7 +115,9 @@ def read_key(header: str) -> str | None:
         return None
     found = _KEY.fullmatch(header.strip())
     if found is None:
-        raise QueryRefused("Idempotency-Key", 'a key is 1 to 255 printable characters in quotes, as "8e03978e-40d5"')
+        raise QueryRefused(
+            "header/Idempotency-Key", 'a key is 1 to 255 printable characters in quotes, as "8e03978e-40d5"'
+        )
     return found[1] if found[1] is not None else found[2]
 
 

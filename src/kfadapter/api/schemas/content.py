@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from kfadapter.api.schemas.shape import JSONValue, Shape
+from kfadapter.api.schemas.shape import JSONValue, Shape, Unavailable
 
 
 class Parameter(Shape):
@@ -139,7 +139,7 @@ class Preflight(Shape):
     )
     ok: bool | None = Field(description="No error is known; null when nobody could be asked.")
     findings: list[Finding]
-    unavailable: list[str]
+    unavailable: Unavailable
 
 
 class DiffSide(Shape):

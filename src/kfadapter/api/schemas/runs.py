@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from kfadapter.api.schemas.shape import JSONValue, Shape, Time
+from kfadapter.api.schemas.shape import JSONValue, Shape, Time, Unavailable
 
 Arguments = Annotated[
     dict[str, JSONValue],
@@ -63,13 +63,6 @@ class RunPatch(Shape):
     labels: dict[str, str | None] = Field(description="Added or changed, one by one; null removes a label.")
 
 
-class Gap(Shape):
-    """A part of an answer that is missing."""
-
-    what: str
-    reason: str
-
-
 class ValuesShape(Shape):
     """What goes into a task, or comes out of it."""
 
@@ -91,6 +84,7 @@ class TaskShape(Shape):
     error: str | None
     attempts: int | None
     cached: bool
+    iteration_index: int | None = Field(description="Which iteration of a loop it is or is in, from 0.")
     has_log: bool
     inputs: ValuesShape | None
     outputs: ValuesShape | None
@@ -101,13 +95,13 @@ class TaskList(Shape):
     """The tasks of a run."""
 
     tasks: list[TaskShape]
-    unavailable: list[Gap]
+    unavailable: Unavailable
 
 
 class TaskDetailShape(TaskShape):
     """A task, and what is not told of it."""
 
-    unavailable: list[Gap]
+    unavailable: Unavailable
 
 
 class RunShape(Shape):
@@ -142,7 +136,7 @@ class RunShape(Shape):
     waiting: list[dict[str, Any]]
     metrics: dict[str, float | int] | None
     tasks: list[TaskShape]
-    unavailable: list[Gap]
+    unavailable: Unavailable
 
 
 class RunRow(Shape):

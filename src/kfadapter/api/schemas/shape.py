@@ -10,15 +10,24 @@ Time: TypeAlias = Annotated[datetime | None, Field(description="RFC 3339 in UTC;
 Tags: TypeAlias = Annotated[
     dict[str, str] | None, Field(description="null where this Kubeflow has no tags (before 2.17).")
 ]
-Unavailable: TypeAlias = Annotated[
-    list[str], Field(description="What this Kubeflow does not tell or cannot do, a sentence each.")
-]
 
 
 class Shape(BaseModel):
     """The shape of an answer; nothing else may be in it, so that tests notice."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Gap(Shape):
+    """A part of an answer that is missing, or known only in part."""
+
+    what: str = Field(description="The part, as `tags`, `findings` or `failure.log_tail`.")
+    reason: str = Field(description="Why, in a sentence.")
+
+
+Unavailable: TypeAlias = Annotated[
+    list[Gap], Field(description="What this Kubeflow does not tell or cannot do; empty when nothing is missing.")
+]
 
 
 class ProblemItem(Shape):

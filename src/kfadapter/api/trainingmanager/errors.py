@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from starlette.responses import Response
 
 from kfadapter.api.answers import json_answer
-from kfadapter.api.problems import BadRequest, message_of, status_of
+from kfadapter.api.problems import BadRequest, message_of, status_of, with_cause
 from kfadapter.errors import ArgumentsError, KFAdapterError, NameNotFound
 
 NAME_MESSAGES = {
@@ -27,6 +27,7 @@ def error_answer(error: BaseException, payload: Mapping[str, object]) -> Respons
         error: What went wrong.
         payload: What upstream put beside the message on this route (`{"payload": …}` or `{"ext": 1}`).
     """
+    error = with_cause(error)
     body: dict[str, object] = {**payload, **_facts(error)}
     body["status"] = status_of(error)
     body["message"] = _message(error)

@@ -9,18 +9,11 @@ between (KFP's drift once slots have been passed over).
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice, takewhile
 from typing import Any
 
-from croniter import croniter
-from croniter.croniter import CroniterBadDateError
-
-from kfadapter.engine.protocol.schedules import NEVER, Cron, Every, read_cron
-
-YEARS_WITHOUT_SLOT = 8
-"""The longest time between two 29ths of February; a cron text that has no slot for so long never has one."""
-
-FAR_AWAY = 253_000_000_000
-"""Nothing is due from the year 9987 on: calendars end there."""
+from kfadapter.pipelines.cron import Cron, Every, read_cron
+from kfadapter.pipelines.cron_slots import FAR_AWAY, slots_after, slots_before
 
 ZERO_TIME = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -50,7 +43,7 @@ class Timetable:
             case Every(seconds=interval):
                 slot: int | None = self.start + (max(0, moment - self.start) // interval + 1) * interval
             case Cron():
-                slot = _step(self.rule, max(moment, self.start), forward=True)
+                slot = next(slots_after(self.rule, max(moment, self.start)), None)
             case _:
                 slot = self.start if moment < self.start else None
         last = FAR_AWAY if self.end is None else min(self.end, FAR_AWAY)
@@ -69,12 +62,8 @@ class Timetable:
                 return self.start if self.start <= limit and back == 0 else None
 
     def _calendar_until(self, rule: Cron, limit: int, back: int) -> int | None:
-        slot: int | None = limit + 1
-        for _ in range(back + 1):
-            slot = _step(rule, slot, forward=False) if slot is not None else None
-            if slot is None or slot <= self.start:
-                return None
-        return slot
+        slots = takewhile(lambda slot: slot > self.start, slots_before(rule, limit + 1))
+        return next(islice(slots, back, None), None)
 
 
 def timetable(trigger: Mapping[str, Any], created_at: int) -> Timetable:
@@ -88,24 +77,6 @@ def timetable(trigger: Mapping[str, Any], created_at: int) -> Timetable:
     if periodic.get("interval_second"):
         return Timetable(rule=Every(seconds=int(periodic["interval_second"])), start=start, end=end)
     return Timetable(rule=None, start=created_at)
-
-
-def _step(rule: Cron, moment: int, *, forward: bool) -> int | None:
-    """The neighbouring slot of a moment, which is no slot itself as far as this goes."""
-    if moment >= FAR_AWAY or rule.expression == NEVER:
-        return None
-    walk = croniter(
-        rule.expression,
-        float(moment),
-        ret_type=float,
-        day_or=rule.either_day,
-        max_years_between_matches=YEARS_WITHOUT_SLOT,
-        second_at_beginning=True,
-    )
-    try:
-        return int(walk.get_next() if forward else walk.get_prev())
-    except CroniterBadDateError:
-        return None
 
 
 def _seconds(text: str | None) -> int | None:

@@ -9,8 +9,8 @@ import structlog
 from kfadapter.engine.running.run_directory import RunDirectory
 from kfadapter.engine.running.runner_process import RunnerProcess
 
-KILL_SECONDS = 30.0
-"""From a run's process being asked to end until it is killed; its tasks have ten of them to end."""
+ENDING_SECONDS = 20.0
+"""What a run's process has to end, once its tasks had their grace, before it is killed."""
 
 log = structlog.get_logger()
 
@@ -25,8 +25,9 @@ class ActiveRun:
         is_forgotten: It is deleted: its events go nowhere.
     """
 
-    def __init__(self, run_id: str, directory: RunDirectory) -> None:
+    def __init__(self, run_id: str, directory: RunDirectory, *, grace_seconds: float) -> None:
         self.run_id = run_id
+        self._grace_seconds = grace_seconds
         self.directory = directory
         self.news = asyncio.Event()
         self.done = asyncio.Event()
@@ -45,7 +46,7 @@ class ActiveRun:
             return
         self._is_ending = True
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.done.wait(), KILL_SECONDS)
+            await asyncio.wait_for(self.done.wait(), self._grace_seconds + ENDING_SECONDS)
             return
         log.warning("runner killed", action="runner_killed", run_id=self.run_id, pid=process.pid)
         process.signal(signal.SIGKILL)

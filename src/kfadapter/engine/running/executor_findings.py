@@ -18,6 +18,9 @@ from kfadapter.engine.running.placement import (
     placed,
 )
 from kfadapter.engine.running.vaults import Vault
+from kfadapter.errors import PackageError
+from kfadapter.pipelines.fields import Fields
+from kfadapter.pipelines.kubernetes_settings import read_settings
 
 LIMITS = {
     "cpuLimit": "CPU limit",
@@ -86,7 +89,7 @@ class ContainerFindings:
             elif setting in MOUNTS:
                 yield from self._mounts(setting)
             elif setting not in HONOURED:
-                yield warned(self._path, setting, f"the Kubernetes setting {setting} is ignored")
+                yield self._ignored(setting)
 
     def _image(self) -> Iterator[Finding]:
         image = str(self._container.get("image", ""))
@@ -161,4 +164,13 @@ class ContainerFindings:
 
     def _pull_policy(self) -> Iterator[Finding]:
         if self._place is not Place.CONTAINER:
-            yield warned(self._path, "imagePullPolicy", "the Kubernetes setting imagePullPolicy is ignored")
+            yield self._ignored("imagePullPolicy")
+
+    def _ignored(self, setting: str) -> Finding:
+        """A setting that means nothing here, with what it says in words where it can be read."""
+        try:
+            words = [one.text for one in read_settings(Fields({setting: self._kubernetes[setting]}, ""))]
+        except PackageError:
+            words = []
+        told = f": {', '.join(words)}" if words else ""
+        return warned(self._path, setting, f"the Kubernetes setting {setting} is ignored{told}")

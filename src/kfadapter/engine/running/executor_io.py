@@ -1,7 +1,7 @@
 """What KFP's executor is told and what it answers: ExecutorInput and ExecutorOutput in their JSON form."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,10 @@ from kfadapter.errors import EngineError
 
 OUTPUT_LIMIT_BYTES = 32 * 1024 * 1024
 """Of an executor's answer, and of an output parameter in a file. JSON takes twenty times its size when it is read."""
+
+
+Gather = Callable[[str, str, Path], None]
+"""Takes the name of an artifact, the path at which the task has left it, and the place where it belongs."""
 
 
 class OutputsUnusable(EngineError):
@@ -54,12 +58,13 @@ def _new_artifact(name: str, type_: Mapping[str, Any], attempt: Path) -> dict[st
     return {"name": name, "type": dict(type_), "uri": str(attempt / "outputs" / _file(name)), "metadata": {}}
 
 
-def read_outputs(component: Component, given: Mapping[str, Any]) -> Values:
+def read_outputs(component: Component, given: Mapping[str, Any], gather: Gather) -> Values:
     """A task's outputs, after it ended well.
 
     Args:
         component: What it declares.
         given: The executor input it had.
+        gather: Called for artifacts that are not where the executor input said.
 
     Raises:
         OutputsUnusable: The answer is not what the executor writes, or a declared parameter is missing or of another
@@ -67,7 +72,7 @@ def read_outputs(component: Component, given: Mapping[str, Any]) -> Values:
     """
     answer = _read_answer(Path(given["outputs"]["outputFile"]))
     try:
-        return Values(parameters=_parameters(component, given, answer), artifacts=_artifacts(given, answer))
+        return Values(parameters=_parameters(component, given, answer), artifacts=_artifacts(given, answer, gather))
     except Unfit as exc:
         raise OutputsUnusable(f"output {exc}") from exc
 
@@ -110,26 +115,30 @@ def _parameters(component: Component, given: Mapping[str, Any], answer: Mapping[
     return found
 
 
-def _artifacts(given: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, list[Artifact]]:
+def _artifacts(given: Mapping[str, Any], answer: Mapping[str, Any], gather: Gather) -> dict[str, list[Artifact]]:
     answered = answer.get("artifacts", {})
     return {
-        name: [_merged(declared["artifacts"][0], answered.get(name))]
+        name: [_merged(declared["artifacts"][0], answered.get(name), gather)]
         for name, declared in given["outputs"]["artifacts"].items()
     }
 
 
-def _merged(declared: Artifact, answered: Any) -> Artifact:
+def _merged(declared: Artifact, answered: Any, gather: Gather) -> Artifact:
     """The artifact as declared, with what the task made of its place and metadata."""
     if answered is None:
         return declared
     try:
         one = (answered.get("artifacts") or [{}])[0]
         metadata = {**declared["metadata"], **(one.get("metadata") or {})}
-        return {
+        merged = {
             "name": one.get("name") or declared["name"],
             "type": declared["type"],
             "uri": str(one.get("uri") or declared["uri"]),
             "metadata": integral(metadata),
         }
+        custom_path = str(one.get("custom_path") or one.get("customPath") or "")
     except (AttributeError, TypeError, KeyError, IndexError) as exc:
         raise OutputsUnusable(f"the output artifact {declared['name']!r} is not described as an artifact") from exc
+    if custom_path and merged["uri"] == declared["uri"]:
+        gather(declared["name"], custom_path, Path(declared["uri"]))
+    return merged

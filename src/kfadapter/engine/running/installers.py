@@ -35,8 +35,6 @@ PIP_NAMES_FOR_UV = {
     "PIP_CERT": "SSL_CERT_FILE",
 }
 
-Spawn = Callable[..., "subprocess.Popen[bytes]"]
-
 
 class InstallFailed(EngineError):
     """An installer ended with an error, or could not be started; the message is its last lines."""

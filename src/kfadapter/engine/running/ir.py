@@ -6,6 +6,7 @@ Field names and meanings are those of kubeflow/pipelines' `pipeline_spec.proto` 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from kfadapter.errors import EngineError
@@ -144,6 +145,16 @@ class Component:
         tasks = _object(_object(self.document, "dag"), "tasks")
         return {name: Task(name, document) for name, document in tasks.items()}
 
+    @cached_property
+    def circle(self) -> str:
+        """Tasks of a DAG that wait for each other, in a sentence; empty when there are none."""
+        upstream = {name: [one for one in task.upstream if one in self.tasks] for name, task in self.tasks.items()}
+        try:
+            TopologicalSorter(upstream).prepare()
+        except CycleError as exc:
+            return "tasks wait for each other: " + " -> ".join(exc.args[1])
+        return ""
+
     @property
     def dag_outputs(self) -> Mapping[str, Any]:
         return _object(_object(self.document, "dag"), "outputs")
@@ -210,6 +221,19 @@ class Pipeline:
     def kubernetes_pipeline(self) -> Mapping[str, Any]:
         """What the platform document asks of Kubernetes for the pipeline as a whole."""
         return _object(self._kubernetes, "pipelineConfig")
+
+    @property
+    def deadline_seconds(self) -> float:
+        """A run of it is ended after so long; 0: no limit.
+
+        Raises:
+            EngineError: What is asked for is no number.
+        """
+        asked = self.kubernetes_pipeline.get("activeDeadlineSeconds") or 0
+        try:
+            return float(asked)
+        except (TypeError, ValueError) as exc:
+            raise EngineError(f"the pipeline's activeDeadlineSeconds is no number: {asked!r}") from exc
 
     @property
     def _kubernetes(self) -> Mapping[str, Any]:

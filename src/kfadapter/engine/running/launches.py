@@ -91,7 +91,7 @@ class Launching:
             ContainerRefused: It cannot be had as it is asked for.
         """
         order, granted = self._order, self._granted
-        seen = [own_directory(path) for path in (self._directory.path / "tasks", self._directory.workspace)]
+        seen = [own_directory(path) for path in self._directory.shared]
         wanted = ContainerOrder(
             name=container_name(order.task_id, order.attempt),
             labels={RUN_LABEL: order.run_id, TASK_LABEL: order.task_id},

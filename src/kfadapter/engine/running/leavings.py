@@ -49,15 +49,17 @@ def check_leavings(attempt: Path, work: Path, limit_bytes: int) -> None:
     """Refuse what an attempt has left when it is too much, and remove that: others need the room.
 
     Args:
-        attempt: The attempt's directory; what is temporary in it goes now.
+        attempt: The attempt's directory; what is temporary in it does not count.
         work: The directory it worked in.
         limit_bytes: What it may leave; 0: no limit.
 
     Raises:
         OutputsUnusable: It is more.
     """
-    remove_tree(attempt / "tmp")
-    if limit_bytes and (size := tree_bytes(attempt) + tree_bytes(work)) > limit_bytes:
+    if not limit_bytes:
+        return
+    size = tree_bytes(attempt) - tree_bytes(attempt / "tmp") + tree_bytes(work)
+    if size > limit_bytes:
         remove_tree(attempt / "outputs")
         remove_tree(work)
         raise OutputsUnusable(f"the task left {size} bytes, and may leave {limit_bytes}; its artifacts were removed")

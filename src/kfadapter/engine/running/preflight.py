@@ -11,6 +11,9 @@ from kfadapter.engine.running.findings import Finding, refused, warned
 from kfadapter.engine.running.ir import Component, Pipeline, Task
 from kfadapter.errors import EngineError
 
+HONOURED = frozenset({"activeDeadlineSeconds", "workspace"})
+"""What a pipeline may ask of Kubernetes as a whole, and has."""
+
 
 def preflight(
     pipeline_spec: Mapping[str, Any], platform_spec: Mapping[str, Any] | None, able: Abilities
@@ -38,8 +41,12 @@ class _Inspection:
 
     def findings(self) -> Iterator[Finding]:
         for name in self._pipeline.kubernetes_pipeline:
-            if name != "workspace":
+            if name not in HONOURED:
                 yield warned("", name, f"the pipeline's Kubernetes setting {name} is ignored")
+        try:
+            _ = self._pipeline.deadline_seconds
+        except EngineError as exc:
+            yield refused("", "activeDeadlineSeconds", str(exc))
         root = self._pipeline.root
         if root.is_dag:
             yield from self._dag(root, "", (), optional=False)
@@ -47,6 +54,8 @@ class _Inspection:
             yield refused("", "no DAG", "the pipeline has no tasks")
 
     def _dag(self, component: Component, path: str, around: tuple[str, ...], *, optional: bool) -> Iterator[Finding]:
+        if component.circle:
+            yield refused(path, "circle", component.circle)
         for name, task in component.tasks.items():
             inside = f"{path}.{name}" if path else name
             may_be_skipped = optional or bool(task.condition)
@@ -63,6 +72,8 @@ class _Inspection:
         if component.name in around:
             yield refused(path, "recursion", f"component {component.name!r} contains itself")
         elif component.is_dag:
+            if task.retry.get("maxRetryCount"):
+                yield warned(path, "retries", "a DAG is not tried again as a whole, only tasks in it are")
             yield from self._dag(component, path, (*around, component.name), optional=optional)
         else:
             yield from executor_findings(self._pipeline, component, path, self._able)

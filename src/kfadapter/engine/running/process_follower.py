@@ -9,7 +9,6 @@ import time
 from kfadapter.engine.running.processes import group_lives, open_pidfd, signal_group
 from kfadapter.engine.running.task_log import TaskLog
 
-GRACE_SECONDS = 10.0
 GRACE_STEP_SECONDS = 0.02
 DRAIN_SECONDS = 1.0
 BLIND_SECONDS = 0.05
@@ -17,9 +16,25 @@ READ_BYTES = 64 * 1024
 
 
 class ProcessFollower:
-    """Watches a process: takes its output, ends it in time, and notices its end."""
+    """Watches a process: takes its output, ends it in time, and notices its end.
 
-    def __init__(self, process: "subprocess.Popen[bytes]", log: TaskLog, wake: int, deadline_seconds: float) -> None:
+    Args:
+        process: The first of its group.
+        log: Takes its output.
+        wake: A descriptor that can be read once the task is to end.
+        deadline_seconds: It is asked to end after so long; 0: never.
+        grace_seconds: Once asked to end, it is killed after so long.
+    """
+
+    def __init__(
+        self,
+        process: "subprocess.Popen[bytes]",
+        log: TaskLog,
+        wake: int,
+        *,
+        deadline_seconds: float,
+        grace_seconds: float,
+    ) -> None:
         assert process.stdout is not None  # noqa: S101 - a pipe was asked for
         self._process = process
         self._log = log
@@ -27,6 +42,7 @@ class ProcessFollower:
         self._pipe = process.stdout
         self._is_open = True
         self._end_at = time.monotonic() + deadline_seconds if deadline_seconds else None
+        self._grace_seconds = grace_seconds
         self._kill_at: float | None = None
         self._reason = ""
         os.set_blocking(self._pipe.fileno(), False)
@@ -90,7 +106,7 @@ class ProcessFollower:
     def _ask_to_end(self, reason: str) -> None:
         self._reason = self._reason or reason
         self._end_at = None
-        self._kill_at = time.monotonic() + GRACE_SECONDS
+        self._kill_at = time.monotonic() + self._grace_seconds
         signal_group(self._process.pid, signal.SIGTERM)
 
     def _look_at_the_time(self) -> None:

@@ -51,6 +51,11 @@ class RunDirectory:
     def workspace(self) -> Path:
         return self.path / "workspace"
 
+    @property
+    def shared(self) -> tuple[Path, Path]:
+        """What containers of the run's tasks see of it, at the same paths."""
+        return self.path / "tasks", self.workspace
+
     def task(self, task_id: str) -> Path:
         return self.path / "tasks" / task_id
 

@@ -28,6 +28,7 @@ class RunnerSettings:
         task_slots: Tasks that run at the same time, over all runs.
         log_limit_bytes: A task's log is cut in the middle beyond this size.
         output_limit_bytes: What a task may leave, and the largest file that it may write; 0: no limit.
+        grace_seconds: A task that is asked to end (SIGTERM) is killed (SIGKILL) after so long.
         run_timeout_seconds: A run is ended after so long; 0: no limit.
         install_timeout_seconds: Building a task environment fails after so long; 0: no limit.
         interpreter: The Python that task environments are made with.
@@ -46,6 +47,7 @@ class RunnerSettings:
     task_slots: int = 1
     log_limit_bytes: int = 10 * 1024 * 1024
     output_limit_bytes: int = 0
+    grace_seconds: float = 10.0
     run_timeout_seconds: float = 0.0
     install_timeout_seconds: float = 0.0
     interpreter: str = sys.executable
@@ -115,6 +117,7 @@ class RunnerSettings:
             task_slots=task_slots,
             log_limit_bytes=config.log_limit_bytes,
             output_limit_bytes=config.output_limit_bytes,
+            grace_seconds=config.grace_seconds,
             run_timeout_seconds=config.run_timeout_seconds,
             install_timeout_seconds=config.install_timeout_seconds,
             interpreter=sys.executable,

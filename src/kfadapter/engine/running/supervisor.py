@@ -11,8 +11,6 @@ import heapq
 import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -33,6 +31,7 @@ from kfadapter.engine.running.preparation import Preparation
 from kfadapter.engine.running.processes import Children
 from kfadapter.engine.running.removal import remove_tree
 from kfadapter.engine.running.run_directory import RunDirectory
+from kfadapter.engine.running.run_order import RunOrder
 from kfadapter.engine.running.runner_process import RunnerProcess
 from kfadapter.engine.running.runner_settings import RunnerSettings
 from kfadapter.errors import EngineError
@@ -42,43 +41,12 @@ LOOK_SECONDS = 1.0
 LOOK_SECONDS_WITHOUT_HINTS = 0.04
 START_AGAIN_SECONDS = 1.0
 STARTS = 5
-END_SECONDS = 20.0
+END_SECONDS = 10.0
 FORGET_SECONDS = 1.0
 EXIT_TAKEN = 75
 
 log = structlog.get_logger()
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunOrder:
-    """Everything a run needs.
-
-    Attributes:
-        run_id: The run's UUID.
-        display_name: The run's name.
-        pipeline_name: The pipeline's name (`pipelineInfo.name`).
-        pipeline_spec: The IR document.
-        platform_spec: The second document, or None.
-        parameters: Arguments, already validated against the root's inputs.
-        pipeline_root: As the caller gave it; empty: the engine's own.
-        created_at: When the run was created; the queue's order.
-        pipeline_id: The uploaded pipeline it is a run of; empty for a spec of its own.
-    """
-
-    run_id: str
-    display_name: str
-    pipeline_name: str
-    pipeline_spec: Mapping[str, Any]
-    platform_spec: Mapping[str, Any] | None
-    parameters: Mapping[str, Any]
-    pipeline_root: str
-    created_at: datetime
-    pipeline_id: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """The order as run.json holds it."""
-        return {**vars(self), "created_at": timestamp(self.created_at)}
 
 
 class Supervisor:
@@ -170,7 +138,7 @@ class Supervisor:
         await self._in_thread(directory.cancel)
         if run_id in self._queued:
             self._queued.discard(run_id)
-            self._supervise(ActiveRun(run_id, directory), self._close_unstarted)
+            self._supervise(self._active_run(run_id, directory), self._close_unstarted)
         elif (run := self._active.get(run_id)) and run.process:
             self._spawn(run.end_process(run.process), f"end {run.run_id}")
 
@@ -228,18 +196,18 @@ class Supervisor:
             _, run_id = heapq.heappop(self._queue)
             if run_id in self._queued:
                 self._queued.discard(run_id)
-                self._supervise(ActiveRun(run_id, self._directory(run_id)), self._run)
+                self._supervise(self._active_run(run_id, self._directory(run_id)), self._run)
 
     async def _adopt(self, run_id: str, directory: RunDirectory) -> None:
         try:
             order, round_ = await self._in_thread(directory.read_order)
         except EngineError:
-            return self._supervise(ActiveRun(run_id, directory), self._close_lost)
+            return self._supervise(self._active_run(run_id, directory), self._close_lost)
         mark = await self._in_thread(directory.runner)
         if mark and mark.round == round_:
-            return self._supervise(ActiveRun(run_id, directory), self._follow_on)
+            return self._supervise(self._active_run(run_id, directory), self._follow_on)
         if directory.is_canceled:
-            return self._supervise(ActiveRun(run_id, directory), self._close_unstarted)
+            return self._supervise(self._active_run(run_id, directory), self._close_unstarted)
         return self._enqueue(run_id, str(order["created_at"]))
 
     # One run
@@ -362,9 +330,12 @@ class Supervisor:
         for run in runs:
             await self.terminate(run.run_id)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(END_SECONDS):
+            async with asyncio.timeout(self._settings.grace_seconds + END_SECONDS):
                 for run in runs:
                     await run.done.wait()
+
+    def _active_run(self, run_id: str, directory: RunDirectory) -> ActiveRun:
+        return ActiveRun(run_id, directory, grace_seconds=self._settings.grace_seconds)
 
     def _directory(self, run_id: str) -> RunDirectory:
         if not run_id or "/" in run_id or run_id in (".", ".."):

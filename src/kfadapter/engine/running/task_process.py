@@ -23,6 +23,7 @@ from kfadapter.engine.running.executor_io import (
 )
 from kfadapter.engine.running.failure_words import failure_message
 from kfadapter.engine.running.fingerprints import Unidentified
+from kfadapter.engine.running.gathering import Gathering
 from kfadapter.engine.running.imports import ImportRefused, download
 from kfadapter.engine.running.installers import InstallCanceled
 from kfadapter.engine.running.journal import LogFile, Report, write_result
@@ -182,7 +183,13 @@ class Attempt:
         self._note_place(log)
         process = self._spawn(launch)
         self._started()
-        follower = ProcessFollower(process, log, self._wake, self._order.deadline_seconds)
+        follower = ProcessFollower(
+            process,
+            log,
+            self._wake,
+            deadline_seconds=self._order.deadline_seconds,
+            grace_seconds=self._tools.settings.grace_seconds,
+        )
         try:
             reason = follower.follow()
         finally:
@@ -290,11 +297,22 @@ class Attempt:
             return _failed(Code.UNKNOWN, self._exit_message(exit_code, log), report)
         try:
             check_leavings(self._path, self._work, self._tools.settings.output_limit_bytes)
-            outputs = read_outputs(self._order.component, given)
+            outputs = read_outputs(self._order.component, given, self._gathering.gather)
             write_result(self._directory, self._order.task_id, outputs)
         except OutputsUnusable as exc:
             return _failed(Code.UNKNOWN, str(exc), report)
+        except CopyCanceled:
+            return self._canceled(log, report)
         return Outcome(state=State.SUCCEEDED, outputs=outputs, report=report)
+
+    @property
+    def _gathering(self) -> Gathering:
+        return Gathering(
+            work=self._work,
+            within=self._directory.shared if self._order.place is Place.CONTAINER else (),
+            limit_bytes=self._tools.settings.output_limit_bytes,
+            canceled=lambda: self._is_canceled,
+        )
 
     def _exit_message(self, exit_code: int, log: TaskLog) -> str:
         how = f"exit code {exit_code}"

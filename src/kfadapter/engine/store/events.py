@@ -96,7 +96,7 @@ def _run_changes(connection: Connection, run_id: str, row: Any, events: Iterable
 
 
 def _end(connection: Connection, run_id: str, before: dict[str, Any], event: Event, at: int) -> dict[str, Any]:
-    """The end of a run. A terminated run ends FAILED, as on a cluster; its error is shown where no task tells one."""
+    """The end of a run. A terminated run ends FAILED, as on a cluster; the history says why where no task does."""
     state = FAILED if event.data["state"] == CANCELED else event.data["state"]
     error = event.data.get("error")
     is_told = state != FAILED or before["state"] == CANCELING or _has_failed_task(connection, run_id)
@@ -104,7 +104,7 @@ def _end(connection: Connection, run_id: str, before: dict[str, Any], event: Eve
         "state": state,
         "finished_at": at,
         "state_history": extended(before["state_history"], state, at, None if is_told else error),
-        "error": orjson.dumps(error) if error and not is_told else b"",
+        "error": orjson.dumps(error) if error else b"",
     }
 
 

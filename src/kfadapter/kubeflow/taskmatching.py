@@ -1,0 +1,130 @@
+"""Which execution in ML Metadata belongs to which task that the API tells of. Pure.
+
+The pod decides where there is one. Else it is the name, together with the groups and iterations around it where
+several have that name. What stays doubtful is not guessed.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from kfadapter.kubeflow.executions import Execution
+from kfadapter.kubeflow.resources import TaskDetail
+
+# What Argo calls the nodes around the iterations of a loop.
+ITERATION_NODE = re.compile(r"iteration-item\((\d+)[:)]")
+ITERATOR_NODE = "iteration-iterator"
+# Argo's pods end in the hash of their node's name, whichever way they are named.
+POD_HASH = re.compile(r"-(\d{7,})$")
+
+Element = frozenset[str] | int
+
+
+def matched(details: Sequence[TaskDetail], executions: Mapping[int, Execution]) -> dict[str, Execution]:
+    """The executions by the ids of the tasks they belong to; of several attempts the last."""
+    found = _by_pods(details, executions.values())
+    taken = {one.id for one in found.values()}
+    paths = {one.id: _path(one, executions) for one in executions.values() if one.id not in taken}
+    by_id = {one.task_id: one for one in details}
+    are_groups_told = any(one.parent_task_id for one in details)
+    for detail in details:
+        if detail.task_id in found:
+            continue
+        fitting = [executions[id_] for id_, path in paths.items() if path and _is_same(path[-1], _element(detail))]
+        if len({paths[one.id] for one in fitting}) > 1 or _has_namesakes(detail, details):
+            place = _place(detail, by_id) if are_groups_told else ()
+            fitting = [one for one in fitting if _is_at(paths[one.id], place)]
+        if fitting:
+            found[detail.task_id] = max(fitting, key=_order)
+    return _undoubted(found)
+
+
+def parents(found: Mapping[str, Execution], executions: Mapping[int, Execution]) -> dict[str, str]:
+    """The task each task is in, by their ids, as far as the groups around it belong to tasks."""
+    tasks = {execution.id: task_id for task_id, execution in found.items()}
+    inside = {}
+    for task_id, execution in found.items():
+        around = (one.id for one in _around(execution, executions))
+        parent = next((tasks[one] for one in around if one in tasks and tasks[one] != task_id), "")
+        if parent:
+            inside[task_id] = parent
+    return inside
+
+
+def _by_pods(details: Sequence[TaskDetail], executions: Iterable[Execution]) -> dict[str, Execution]:
+    by_pod = {key: one for one in sorted(executions, key=_order) if one.pod_name for key in _pod_keys(one.pod_name)}
+    found: dict[str, Execution] = {}
+    for detail in details:
+        ran = (by_pod.get(key) for pod in detail.pod_names for key in _pod_keys(pod))
+        own = [one for one in ran if one is not None and _is_named(detail, one)]
+        if own:
+            found[detail.task_id] = max(own, key=_order)
+    return _undoubted(found)
+
+
+def _undoubted(found: Mapping[str, Execution]) -> dict[str, Execution]:
+    """Without those that several tasks claim."""
+    claims = Counter(one.id for one in found.values())
+    return {task_id: one for task_id, one in found.items() if claims[one.id] == 1}
+
+
+def _order(execution: Execution) -> int:
+    return execution.id
+
+
+def _pod_keys(pod_name: str) -> list[str]:
+    hashed = POD_HASH.search(pod_name)
+    return [pod_name, hashed[1]] if hashed else [pod_name]
+
+
+def _is_named(detail: TaskDetail, execution: Execution) -> bool:
+    return detail.display_name in execution.names or ITERATION_NODE.match(detail.display_name) is not None
+
+
+def _has_namesakes(detail: TaskDetail, details: Sequence[TaskDetail]) -> bool:
+    return sum(one.display_name == detail.display_name for one in details) > 1
+
+
+def _path(execution: Execution, executions: Mapping[int, Execution]) -> tuple[Element, ...]:
+    """The names of the groups around an execution, outermost first, and its own; iterations by their number."""
+    around = [*reversed(_around(execution, executions)), execution]
+    return tuple(
+        one.iteration_index if one.kind == "iteration" and one.iteration_index is not None else one.names
+        for one in around
+    )
+
+
+def _around(execution: Execution, executions: Mapping[int, Execution]) -> list[Execution]:
+    """The groups around an execution, innermost first."""
+    found: list[Execution] = []
+    at = executions.get(execution.parent_id)
+    while at is not None and at not in found:
+        found.append(at)
+        at = executions.get(at.parent_id)
+    return found
+
+
+def _place(detail: TaskDetail, by_id: Mapping[str, TaskDetail]) -> tuple[str | int, ...]:
+    """The same of a task that the API tells of, as far as it tells what is around it."""
+    found: list[str | int] = []
+    seen: set[str] = set()
+    at: TaskDetail | None = detail
+    while at is not None and at.task_id not in seen:
+        seen.add(at.task_id)
+        if at.display_name != ITERATOR_NODE:
+            found.append(_element(at))
+        at = by_id.get(at.parent_task_id)
+    return tuple(reversed(found))
+
+
+def _element(detail: TaskDetail) -> str | int:
+    numbered = ITERATION_NODE.match(detail.display_name)
+    return int(numbered[1]) if numbered else detail.display_name
+
+
+def _is_at(path: Sequence[Element], place: Sequence[str | int]) -> bool:
+    return len(path) == len(place) and all(map(_is_same, path, place))
+
+
+def _is_same(element: Element, told: str | int) -> bool:
+    return told in element if isinstance(element, frozenset) else element == told
