@@ -43,8 +43,10 @@ class RunChanges:
             await self._index.moved(run_id, EventType.RUN_UNARCHIVED)
         return await self._reader.run(run_id)
 
-    async def delete(self, run_id: str) -> None:
-        """Delete a run; raises KubeflowNotFound."""
+    async def delete(self, run_id: str) -> Run:
+        """Delete a run; as it was last. Raises KubeflowNotFound."""
+        run = await self._kubeflow.runs.get(run_id)
         await self._kubeflow.runs.delete(run_id)
         await self._index.moved(run_id, EventType.RUN_DELETED)
         await self._index.removed([run_id], on_purpose=True)
+        return run
