@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from kfadapter.client.results import Remark
+
 
 @dataclass(frozen=True, kw_only=True)
 class StartedRun:
@@ -79,6 +81,35 @@ class Retried:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunTasks:
+    """The tasks of a run, in the order they began, and what is not known of them."""
+
+    tasks: tuple[Mapping[str, Any], ...]
+    unavailable: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timeline:
+    """A run's tasks on one line of time: `rows`, and the tasks that decided how long it took."""
+
+    run_id: str
+    state: str
+    rows: tuple[Mapping[str, Any], ...]
+    seconds: float | None = None
+    slowest_path: tuple[str, ...] = ()
+    slowest_path_seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogLines:
+    """Lines that a task of a run has printed."""
+
+    task: str
+    task_id: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunArtifact:
     """An artifact that a task of a run has made."""
 
@@ -112,7 +143,11 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class RecurringRun:
-    """A recurring run; `pipeline_version_id` None: each run takes the newest version."""
+    """A recurring run; `pipeline_version_id` None: each run takes the newest version.
+
+    Attributes:
+        warnings: Remarks about the schedule, such as that it starts a run each second.
+    """
 
     recurring_run_id: str
     name: str
@@ -122,6 +157,7 @@ class RecurringRun:
     next_times: tuple[datetime, ...] = ()
     description: str | None = None
     time_zone_note: str | None = None
+    warnings: tuple[Remark, ...] = ()
     max_concurrency: int = 1
     catchup: bool = False
     pipeline_id: str | None = None
