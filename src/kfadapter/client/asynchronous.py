@@ -12,6 +12,7 @@ from typing import Any, Self
 import httpx
 
 from kfadapter.client import kfpverbs, pipelines, versions
+from kfadapter.client.errors import RunTimeout
 from kfadapter.client.events import AsyncEvents
 from kfadapter.client.experiments import AsyncExperiments
 from kfadapter.client.kfpverbs import (
@@ -27,7 +28,7 @@ from kfadapter.client.runresults import Run, StartedRun
 from kfadapter.client.runs import AsyncRuns
 from kfadapter.client.server import server_call
 from kfadapter.client.subscriptions import AsyncSubscriptions
-from kfadapter.client.synchronous import POLL_SECONDS, TIMEOUT_SECONDS, RunTimeout
+from kfadapter.client.synchronous import POLL_SECONDS, TIMEOUT_SECONDS
 from kfadapter.client.trainingjobs import AsyncTrainingJobs
 from kfadapter.client.transport import AsyncSender, client_options, client_url
 from kfadapter.client.versions import AsyncVersions

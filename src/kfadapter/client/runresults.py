@@ -79,6 +79,35 @@ class Retried:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunTasks:
+    """The tasks of a run, in the order they began, and what is not known of them."""
+
+    tasks: tuple[Mapping[str, Any], ...]
+    unavailable: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timeline:
+    """A run's tasks on one line of time: `rows`, and the tasks that decided how long it took."""
+
+    run_id: str
+    state: str
+    rows: tuple[Mapping[str, Any], ...]
+    seconds: float | None = None
+    slowest_path: tuple[str, ...] = ()
+    slowest_path_seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogLines:
+    """Lines that a task of a run has printed."""
+
+    task: str
+    task_id: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunArtifact:
     """An artifact that a task of a run has made."""
 

@@ -12,7 +12,7 @@ from typing import Any, Self
 import httpx
 
 from kfadapter.client import kfpverbs, pipelines, versions
-from kfadapter.client.errors import ClientError
+from kfadapter.client.errors import RunTimeout
 from kfadapter.client.events import Events
 from kfadapter.client.experiments import Experiments
 from kfadapter.client.kfpverbs import (
@@ -34,18 +34,6 @@ from kfadapter.client.versions import Versions
 
 TIMEOUT_SECONDS = 60.0
 POLL_SECONDS = 1.0
-
-
-class RunTimeout(ClientError, TimeoutError):
-    """A run has not ended in the time that was given.
-
-    Attributes:
-        run_id: The run; it goes on.
-    """
-
-    def __init__(self, run_id: str, seconds: float) -> None:
-        super().__init__(f"run {run_id} has not ended within {seconds:g} s; it goes on")
-        self.run_id = run_id
 
 
 @dataclass(frozen=True, kw_only=True)

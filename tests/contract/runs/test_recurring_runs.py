@@ -51,6 +51,11 @@ def test_made_by_names_with_arguments_that_fit(anywhere: RunningAdapter) -> None
     assert len(made["next_times"]) == 5
     assert anywhere.http.get(f"{PATH}/by-name/nightly").json()["recurring_run_id"] == made["recurring_run_id"]
     assert [one["name"] for one in anywhere.http.get(PATH).json()["recurring_runs"]] == ["nightly"]
+    anywhere.http.post("/v1/pipelines", params={"name": "idle"}, json=SPEC)
+    for pipeline, expected in (("train", ["nightly"]), (made["pipeline_id"], ["nightly"]), ("idle", [])):
+        found = anywhere.http.get(PATH, params={"pipeline": pipeline}).json()["recurring_runs"]
+        assert [one["name"] for one in found] == expected
+    assert anywhere.http.get(PATH, params={"pipeline": "nobody"}).status_code == 404
     assert make(anywhere).status_code == 409
     refused = make(anywhere, name="other", arguments={"rate": "fast", "colour": "red"})
     assert {one["pointer"] for one in refused.json()["errors"]} == {"/arguments/rate", "/arguments/colour"}

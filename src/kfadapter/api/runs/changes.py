@@ -32,7 +32,7 @@ def change_router(service: Service) -> APIRouter:
 
     @router.delete("/{run_id}", status_code=204, summary="Delete a run, its labels too; one that goes on is ended")
     async def delete_run(run_id: str) -> Response:
-        await room.changes.delete(run_id)
+        await service.jobs.deleted_by_hand(await room.changes.delete(run_id))
         return Response(status_code=204)
 
     @router.patch("/{run_id}", summary="Add, change and remove labels")
