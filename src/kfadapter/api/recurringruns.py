@@ -21,6 +21,7 @@ from kfadapter.errors import KubeflowError, QueryRefused
 from kfadapter.kubeflow.catalog import is_id
 from kfadapter.kubeflow.recurringruns import RecurringRun, Schedule
 from kfadapter.kubeflow.resources import Page
+from kfadapter.pipelines.lint import lint_cron
 from kfadapter.runs.firetimes import MOST, next_times
 from kfadapter.runs.recurring import RecurringPatch, RecurringWish
 from kfadapter.runs.starting import StartWish
@@ -162,6 +163,7 @@ class _Bodies:
                 "end": rfc3339(found.schedule.end),
             },
             "next_times": self.times(found, SHOWN_TIMES) if found.is_enabled else [],
+            "warnings": [one.to_json() for one in lint_cron(found.schedule.cron)] if found.schedule.cron else [],
             "max_concurrency": found.max_concurrency,
             "catchup": found.is_catching_up,
             "pipeline_id": found.pipeline_id,

@@ -71,6 +71,22 @@ def test_a_schedule_that_cannot_be_followed_is_refused(adapter: RunningAdapter, 
     assert answer.json()["type"] == "urn:kfadapter:problem:bad-query"
 
 
+@pytest.mark.parametrize(
+    ("schedule", "rules"),
+    [
+        ({"cron": "* * * * * *"}, ["cron-each-second"]),
+        ({"cron": "0 30 2 * *"}, ["cron-five-fields"]),
+        ({"cron": "0 30 2 * * *"}, []),
+        ({"interval_seconds": 5}, []),
+    ],
+)
+def test_a_schedule_that_was_hardly_meant_is_remarked_on(
+    adapter: RunningAdapter, schedule: dict[str, Any], rules: list[str]
+) -> None:
+    made = make(adapter, schedule=schedule).json()
+    assert [one["rule"] for one in made["warnings"]] == rules
+
+
 def test_fire_times_of_an_interval_keep_to_their_grid_and_end(anywhere: RunningAdapter) -> None:
     schedule = {"interval_seconds": 3600, "start": "2100-01-01T00:00:00Z", "end": "2100-01-01T03:00:00Z"}
     made = make(anywhere, schedule=schedule).json()
