@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from contract.conftest import MakeAdapter
 from contract.test_training_manager_routes import execution_body, upload
 from kfadapter.testing.faults import Fault
 from kfadapter.testing.kubeflow import FakeKubeflow
@@ -67,6 +68,33 @@ def test_a_job_tells_its_states_and_is_told_again_by_hand(
     assert (told["deliveries"][0]["outcome"], told["deliveries"][0]["status"]) == ("retry_slowly", 418)
     events = adapter.http.get("/v1/training-jobs/7/events").json()["events"]
     assert {"intended", "accepted", "answered", "ended", "redelivery_requested"} <= {one["kind"] for one in events}
+
+
+def test_a_run_that_a_person_stops_is_told_as_canceled(
+    fake: FakeKubeflow, adapter: RunningAdapter, training_manager: FakeTrainingManager
+) -> None:
+    upload(adapter, "hello")
+    run_id = start(adapter, "7")
+    assert adapter.http.post(f"/v1/runs/{run_id}:terminate").status_code == 202
+    fake.finish(run_id, "FAILED")
+    [told] = training_manager.wait_for(1)
+    assert (told.run_status, told.body["canceled"]) == ("FAILED", True)
+    assert adapter.http.get("/v1/training-jobs/7").json()["runs"][0]["canceled"] is True
+
+
+@pytest.mark.parametrize("state", ["RUNNING", "SUCCEEDED"])
+def test_the_end_of_a_run_that_a_person_deletes_is_told_at_once(
+    fake: FakeKubeflow, make_adapter: MakeAdapter, training_manager: FakeTrainingManager, state: str
+) -> None:
+    adapter = make_adapter(kubeflow_url=fake.url, poll_seconds=30)
+    upload(adapter, "hello")
+    run_id = start(adapter, "7")
+    if state == "SUCCEEDED":
+        fake.finish(run_id)
+    assert adapter.http.delete(f"/v1/runs/{run_id}").status_code == 204
+    [told] = training_manager.wait_for(1)
+    lost = ("FAILED", "the run was deleted")
+    assert (told.run_status, told.body["reason"]) == (("SUCCEEDED", None) if state == "SUCCEEDED" else lost)
 
 
 def test_a_deleted_job_is_not_told_again(

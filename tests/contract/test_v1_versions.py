@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -238,3 +239,34 @@ def test_a_further_version_may_be_a_form_with_its_name(any_adapter: RunningAdapt
     assert answer.json()["version"]["display_name"] == "by form"
     assert answer.json()["pipeline"]["pipeline_id"] == made["pipeline"]["pipeline_id"]
     problem(any_adapter.http.post(f"/v1/pipelines/{NOWHERE}/versions", content=HELLO), 404, "not-found")
+
+
+def test_versions_of_one_second_are_the_newest_first(any_adapter: RunningAdapter) -> None:
+    made = upload(any_adapter, HELLO, name="quick")["pipeline"]["pipeline_id"]
+    path = f"/v1/pipelines/{made}/versions"
+    for name, content in (("v1", FLOW), ("v2", HELLO), ("v3", FLOW)):
+        assert any_adapter.http.post(path, params={"name": name}, content=content).status_code == 201
+    assert any_adapter.http.get(f"{path}/latest").json()["display_name"] == "v3"
+    listed = any_adapter.http.get(path).json()["pipeline_versions"]
+    assert [one["display_name"] for one in listed] == ["v3", "v2", "v1", "quick"]
+
+
+def test_what_came_in_the_newest_second_counts_as_unchanged(adapter: RunningAdapter, fake: FakeKubeflow) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    with fake.lock:
+        pipeline_id = fake.add_pipeline("quick", spec=yaml.safe_load(FLOW), created_at=now)
+        fake.add_version(pipeline_id, "v1.0", spec=yaml.safe_load(HELLO), created_at=now)
+        fake.add_version(pipeline_id, "2", spec=yaml.safe_load(FLOW), created_at=now)
+    for content in (HELLO, FLOW):
+        again = upload(adapter, content, name="quick", if_changed=True)
+        assert again["unchanged"] is True, again["version"]["name"]
+
+
+def test_the_engine_is_believed_which_version_came_last(make_adapter: Any) -> None:
+    adapter = make_adapter()
+    made = upload(adapter, HELLO, name="quick")["pipeline"]["pipeline_id"]
+    path = f"/v1/pipelines/{made}/versions"
+    for name, content in (("zeta", FLOW), ("alpha", HELLO)):
+        assert adapter.http.post(path, params={"name": name}, content=content).status_code == 201
+    assert adapter.http.get(f"{path}/latest").json()["display_name"] == "alpha"
+    assert adapter.http.get(path).json()["pipeline_versions"][0]["display_name"] == "alpha"

@@ -94,13 +94,26 @@ async def test_a_lost_create_without_a_run_is_never_sent_again_and_told_as_faile
     assert bridge.fake.count(**CREATE) == 1
 
 
-async def test_a_hanging_create_is_answered_in_time_and_adopted_later(make_bridge: Any) -> None:
+async def test_a_create_without_an_answer_is_answered_by_the_run_that_is_there(make_bridge: Any) -> None:
+    bridge = await make_bridge(answer_seconds=1.0)
+    bridge.fake.fail(Fault.hang(), after=True, **CREATE)
+    launched = await bridge.launcher.launch(bridge.request())
+    run_id = bridge.fake.run_ids[0]
+    assert launched.run.run_id == run_id
+    assert launched.run.state is RunState.ACTIVE
+    assert bridge.fake.workflows_started(run_id) == 1
+    assert bridge.fake.count(**CREATE) == 1
+
+
+async def test_a_hanging_kubeflow_is_answered_for_in_time_and_the_run_adopted_later(make_bridge: Any) -> None:
     bridge = await make_bridge(answer_seconds=0.2, kubeflow_timeout_seconds=0.6)
     bridge.fake.fail(Fault.hang(), after=True, **CREATE)
+    bridge.fake.fail(Fault.hang(), method="GET", path=r"/runs/", times=None)
     with pytest.raises(LaunchFailed):
         await asyncio.wait_for(bridge.launcher.launch(bridge.request()), 0.5)
     run_id = bridge.fake.run_ids[0]
     await bridge.launcher.close(within_seconds=5)
+    bridge.fake.faults.clear()
     await bridge.watcher.look()
     record = await bridge.record(run_id)
     assert record.run.state is RunState.ACTIVE

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from kfadapter.engine.running.events import Event, RunSink
-from kfadapter.engine.running.supervisor import RunOrder
+from kfadapter.engine.running.run_order import RunOrder
 
 
 class ScriptedSupervisor:

@@ -20,7 +20,7 @@ from kfadapter.api.experiments import experiment_router
 from kfadapter.api.health import HealthRoutes
 from kfadapter.api.metrics import MeasuredApp, Metrics
 from kfadapter.api.openapi import DocumentedAPI
-from kfadapter.api.pipelines import pipeline_router, upload_router
+from kfadapter.api.pipelines import pipeline_router
 from kfadapter.api.problems import problem, problem_answer
 from kfadapter.api.recurringruns import recurring_router
 from kfadapter.api.routing import RouteGroup
@@ -29,6 +29,7 @@ from kfadapter.api.server import server_router
 from kfadapter.api.subscriptions import subscription_router
 from kfadapter.api.trainingjobs import training_job_router
 from kfadapter.api.trainingmanager import training_manager_routes
+from kfadapter.api.uploads import upload_router
 from kfadapter.api.versionfacets import facet_router
 from kfadapter.api.versions import version_router
 from kfadapter.errors import KFAdapterError

@@ -52,7 +52,7 @@ def _wanted(
         "states": state,
     }
     try:
-        return EventFilter.of(criteria)
+        return EventFilter.wished(criteria)
     except FilterRefused as exc:
         parameter = exc.where.removeprefix("filter/").removesuffix("s")
         raise FilterRefused(f"query/{parameter}", exc.reason) from exc

@@ -1,16 +1,14 @@
-"""`/v1/pipelines`: pipelines with what their latest version says, uploads, differences, validation."""
+"""`/v1/pipelines`: pipelines with what their latest version says, and differences; uploads are in `api.uploads`."""
 
 import asyncio
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
-from starlette.requests import Request
 from starlette.responses import Response
 
 from kfadapter.api.answers import JSON_TYPE, encode, json_answer
 from kfadapter.api.bounded import BoundedRoute
-from kfadapter.api.packageuploads import PackageReader, UploadOptions
 from kfadapter.api.parameters import (
     PAGE_SIZE,
     FilterText,
@@ -28,46 +26,18 @@ from kfadapter.api.pipelinebodies import (
     known_server,
     pipeline_body,
     unavailable,
-    version_body,
+    unread,
 )
-from kfadapter.api.problems import BadRequest
-from kfadapter.api.schemas.content import ValidationReport
 from kfadapter.api.schemas.pipelines import (
     Change,
     Difference,
     Pipeline,
     PipelineDetail,
     PipelinePage,
-    Uploaded,
 )
-from kfadapter.errors import KubeflowConflict, NameNotFound, PackageError
-from kfadapter.kubeflow.publishing import Published
 from kfadapter.kubeflow.sharing import SharedReads
-from kfadapter.pipelines.description import PipelineDescription, describe
 from kfadapter.pipelines.diff import diff
-from kfadapter.pipelines.lint import lint
-from kfadapter.pipelines.package import PackageLimits
-from kfadapter.pipelines.validation import validate
 from kfadapter.service import Service
-
-PACKAGE_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {"file": {"type": "string", "format": "binary", "description": "The package."}},
-                }
-            },
-            **{
-                kind: {"schema": {"type": "string", "format": "binary"}}
-                for kind in ("application/yaml", "application/zip", "application/gzip", "application/octet-stream")
-            },
-        },
-    }
-}
 
 From = Annotated[str, Query(alias="from", description="The old version: id, name, or `latest`.")]
 To = Annotated[str, Query(description="The new version: id, name, or `latest`.")]
@@ -105,8 +75,11 @@ def pipeline_router(service: Service) -> APIRouter:
             page = await kubeflow.pipelines.list(
                 page_token=page_token, page_size=page_size, sort_by=sort_by, filter=wanted
             )
+            missing = unavailable(server)
             if view is View.FULL:
-                items = [full_body(one, server) for one in await catalog.with_newest(page.items)]
+                found = await catalog.with_newest(page.items)
+                items = [full_body(one, server) for one in found]
+                missing += unread(found)
             else:
                 items = [pipeline_body(one, server) for one in page.items]
             return encode(
@@ -114,7 +87,7 @@ def pipeline_router(service: Service) -> APIRouter:
                     "pipelines": items,
                     "next_page_token": page.next_page_token or None,
                     "total_size": page.total_size,
-                    "unavailable": unavailable(server),
+                    "unavailable": missing,
                 }
             )
 
@@ -164,132 +137,3 @@ def pipeline_router(service: Service) -> APIRouter:
         )
 
     return router
-
-
-def upload_router(service: Service) -> APIRouter:
-    """Uploads, and the validation of packages that are not uploaded."""
-    router = APIRouter(prefix="/v1/pipelines", tags=["pipelines"])
-    kubeflow, catalog, publisher = service.kubeflow, service.catalog, service.publisher
-    timeout_seconds = service.settings.request_timeout_seconds
-    limit_bytes = service.settings.upload_limit_bytes
-    reader = PackageReader(limit_bytes, timeout_seconds)
-
-    @router.post(
-        "",
-        status_code=201,
-        summary="Upload a package: a new pipeline, or the next version of the one with this name",
-        response_model=Uploaded,
-        responses={200: {"model": Uploaded, "description": "Nothing has changed, and nothing was added."}},
-        openapi_extra=PACKAGE_BODY,
-    )
-    async def upload_pipeline(
-        request: Request,
-        name: Annotated[str, Query(description="The pipeline's; without it the name inside the package.")] = "",
-        description: Annotated[str, Query(description="Of the pipeline when it is new, else of the version.")] = "",
-        version: Annotated[str, Query(description="The version's name; without it the next free one.")] = "",
-        if_changed: Annotated[
-            bool, Query(description="Add nothing when the newest version has the same content; answer with that one.")
-        ] = False,
-        create_only: Annotated[bool, Query(description="409 when there is a pipeline of that name.")] = False,
-        tags: Annotated[str, Query(description="A JSON object of texts, where Kubeflow has tags.")] = "",
-    ) -> Response:
-        options = UploadOptions(
-            name=name,
-            description=description,
-            version=version,
-            if_changed=if_changed,
-            create_only=create_only,
-            tags=tags,
-        )
-        content, options = await reader.read(request, options)
-        package = await reader.open(content)
-        name = options.name or package.spec.name
-        if not name.strip():
-            raise BadRequest("A pipeline needs a name: give it as ?name=…")
-        async with asyncio.timeout(timeout_seconds):
-            if options.create_only:
-                await _refuse_existing(name)
-            published = await publisher.publish(name, options.upload(package))
-            return await uploaded(published)
-
-    @router.post(
-        "/{pipeline_id}/versions",
-        status_code=201,
-        summary="Upload a package as a version of this pipeline",
-        response_model=Uploaded,
-        responses={200: {"model": Uploaded, "description": "Nothing has changed, and nothing was added."}},
-        openapi_extra=PACKAGE_BODY,
-        tags=["versions"],
-    )
-    async def upload_version(
-        request: Request,
-        pipeline_id: PipelineID,
-        name: Annotated[str, Query(description="The version's name; without it the next free one.")] = "",
-        description: Annotated[str, Query(description="Of the version.")] = "",
-        if_changed: Annotated[
-            bool, Query(description="Add nothing when the newest version has the same content; answer with that one.")
-        ] = False,
-        tags: Annotated[str, Query(description="A JSON object of texts, where Kubeflow has tags.")] = "",
-    ) -> Response:
-        asked = UploadOptions(name=name, description=description, if_changed=if_changed, tags=tags)
-        content, options = await reader.read(request, asked)
-        package = await reader.open(content)
-        options = UploadOptions(
-            version=options.name or options.version,
-            description=options.description,
-            if_changed=options.if_changed,
-            tags=options.tags,
-        )
-        async with asyncio.timeout(timeout_seconds):
-            pipeline = await kubeflow.pipelines.get(pipeline_id)
-            return await uploaded(await publisher.publish_version(pipeline, options.upload(package)))
-
-    @router.post(
-        ":validate",
-        summary="Check a package; nothing is created",
-        response_model=ValidationReport,
-        openapi_extra=PACKAGE_BODY,
-    )
-    async def validate_package(request: Request) -> Response:
-        content, _ = await reader.read(request, UploadOptions())
-        report = await asyncio.to_thread(validate, content, PackageLimits(max_bytes=limit_bytes))
-        said = await asyncio.to_thread(_described, report.document) if report.document is not None else None
-        return json_answer(
-            {
-                **report.to_json(),
-                "warnings": [remark.to_json() for remark in lint(said)] if said is not None else [],
-                "summary": said.summary() if said is not None else None,
-            }
-        )
-
-    async def _refuse_existing(name: str) -> None:
-        try:
-            await kubeflow.pipelines.find(name)
-        except NameNotFound as exc:
-            if not exc.matches:
-                return
-        raise KubeflowConflict(
-            f"there is a pipeline named {name} already; without create_only the package becomes its next version",
-            status=409,
-        )
-
-    async def uploaded(published: Published) -> Response:
-        catalog.changed(published.pipeline.pipeline_id)
-        server = await known_server(kubeflow)
-        body = {
-            "pipeline": pipeline_body(published.pipeline, server),
-            "version": version_body(published.version, await catalog.content_of(published.version), server),
-            "created": published.created,
-            "unchanged": published.unchanged,
-            "unavailable": unavailable(server),
-        }
-        return json_answer(body, status=200 if published.unchanged else 201)
-
-    return router
-
-
-def _described(document: Any) -> PipelineDescription | None:
-    try:
-        return describe(document)
-    except PackageError:
-        return None

@@ -166,6 +166,12 @@ class LimitedBody:
 
         It is read to its end first, within bounds: a client that is still sending would see a broken connection in
         place of the answer.
+
+        Args:
+            limit_bytes: What the answer tells of as the limit.
+
+        Raises:
+            PackageTooLarge: Its `Content-Length` exceeds the limit.
         """
         declared = self._request.headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > self._limit:
@@ -173,6 +179,11 @@ class LimitedBody:
             raise PackageTooLarge(_too_large(limit_bytes, int(declared)))
 
     async def receive(self) -> Message:
+        """The next part of the body (ASGI's `receive`).
+
+        Raises:
+            PackageTooLarge: With this part the body exceeds the limit.
+        """
         message = await self._request.receive()
         self._received += len(message.get("body", b""))
         if self._received > self._limit:

@@ -48,7 +48,7 @@ class FilterBody(_Body):
         Raises:
             FilterRefused: It is one that no event could pass.
         """
-        return EventFilter.of(self.model_dump(exclude_none=True))
+        return EventFilter.wished(self.model_dump(exclude_none=True))
 
 
 class CreateBody(_Body):

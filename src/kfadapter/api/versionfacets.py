@@ -28,6 +28,8 @@ from kfadapter.errors import Unavailable
 from kfadapter.kubeflow.catalog import is_id
 from kfadapter.kubeflow.contents import VersionContent
 from kfadapter.kubeflow.preflight import Finding, FindingSeverity, cluster_findings, engine_findings
+from kfadapter.kubeflow.server import ServerInfo
+from kfadapter.kubeflow.versions import Versions
 from kfadapter.pipelines.description import PipelineDescription
 from kfadapter.pipelines.dry_run import check_arguments
 from kfadapter.pipelines.lint import lint
@@ -144,26 +146,7 @@ def facet_router(service: Service) -> APIRouter:
     async def read_preflight(pipeline_id: PipelineID, version: VersionName) -> Response:
         server = await known_server(kubeflow)
         content = await catalog.content(pipeline_id, version)
-        findings: tuple[Finding, ...] = ()
-        asked, missing = "nobody", "Kubeflow does not tell its release: it is not known what it can honour."
-        if server is not None and server.is_embedded:
-            try:
-                findings = await engine_findings(kubeflow.versions, pipeline_id, content.version_id)
-                asked, missing = "engine", ""
-            except Unavailable as exc:
-                missing = str(exc)
-        elif server is not None and server.release is not None:
-            findings, asked, missing = cluster_findings(server, content.description), "release", ""
-        has_errors = any(one.severity is FindingSeverity.ERROR for one in findings)
-        return json_answer(
-            {
-                **_ids(content),
-                "asked": asked,
-                "ok": None if asked == "nobody" else not has_errors,
-                "findings": [one.to_json() for one in findings],
-                "unavailable": [Missing(what="findings", reason=missing).to_json()] if missing else [],
-            }
-        )
+        return json_answer(await _preflight(kubeflow.versions, server, content))
 
     @router.post(
         ":checkArguments",
@@ -221,3 +204,24 @@ def _images(content: VersionContent) -> dict[str, Any]:
 
 def _remarks(content: VersionContent) -> dict[str, Any]:
     return {**_ids(content), "warnings": [remark.to_json() for remark in lint(content.description)]}
+
+
+async def _preflight(versions: Versions, server: ServerInfo | None, content: VersionContent) -> dict[str, Any]:
+    findings: tuple[Finding, ...] = ()
+    asked, missing = "nobody", "Kubeflow does not tell its release: it is not known what it can honour."
+    if server is not None and server.is_embedded:
+        try:
+            findings = await engine_findings(versions, content.pipeline_id, content.version_id)
+            asked, missing = "engine", ""
+        except Unavailable as exc:
+            missing = str(exc)
+    elif server is not None and server.release is not None:
+        findings, asked, missing = cluster_findings(server, content.description), "release", ""
+    has_errors = any(one.severity is FindingSeverity.ERROR for one in findings)
+    return {
+        **_ids(content),
+        "asked": asked,
+        "ok": None if asked == "nobody" else not has_errors,
+        "findings": [one.to_json() for one in findings],
+        "unavailable": [Missing(what="findings", reason=missing).to_json()] if missing else [],
+    }

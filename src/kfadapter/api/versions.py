@@ -28,13 +28,13 @@ from kfadapter.api.pipelinebodies import known_server, unavailable, version_body
 from kfadapter.api.problems import BadRequest
 from kfadapter.api.schemas.pipelines import Change, Version, VersionDetail, VersionPage
 from kfadapter.kubeflow.catalog import is_id
+from kfadapter.kubeflow.versions import NEWEST_FIRST
 from kfadapter.pipelines.documents import DocumentLimits
 from kfadapter.pipelines.spec import split_pair
 from kfadapter.pipelines.yaml_writer import dump_documents
 from kfadapter.service import Service
 
 YAML_TYPE = "application/yaml"
-NEWEST_FIRST = "created_at desc"
 SPEC_ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The specification.",

@@ -50,7 +50,8 @@ def list_jobs(
     console = screen()
     rows = [_job_row(console, job) for job in jobs]
     columns = ("JOB", "STATE", "PIPELINE", "VERSION", "RUNS", "STARTED (UTC)", "TOLD", "RUN")
-    show_table(console, columns, rows, nothing="There are no training jobs yet.")
+    nothing = "There are no such training jobs." if any(wanted.values()) else "There are no training jobs yet."
+    show_table(console, columns, rows, nothing=nothing)
 
 
 @app.command()

@@ -94,7 +94,7 @@ def end_with(run: dict[str, Any]) -> int:
         where = f"task {failure['task']}: " if failure.get("task") else ""
         console.print(f"{where}{failure.get('message') or 'it failed'}", markup=False, soft_wrap=True)
         for line in failure.get("log_tail") or []:
-            console.print(f"  {one_line(line)}", markup=False, soft_wrap=True)
+            console.print(f"  {printable(line)}", markup=False, soft_wrap=True)
     return code
 
 

@@ -15,6 +15,7 @@ from kfadapter.client.errors import (
     NotAvailable,
     NotFound,
     Refused,
+    RunTimeout,
 )
 from kfadapter.client.synchronous import Client
 
@@ -31,4 +32,5 @@ __all__ = [
     "NotAvailable",
     "NotFound",
     "Refused",
+    "RunTimeout",
 ]

@@ -12,6 +12,7 @@ from typing import Any, Self
 import httpx
 
 from kfadapter.client import kfpverbs, pipelines, versions
+from kfadapter.client.errors import RunTimeout
 from kfadapter.client.events import AsyncEvents
 from kfadapter.client.experiments import AsyncExperiments
 from kfadapter.client.kfpverbs import (
@@ -22,11 +23,13 @@ from kfadapter.client.kfpverbs import (
 )
 from kfadapter.client.pipelines import AsyncPipelines
 from kfadapter.client.recurringruns import AsyncRecurringRuns
-from kfadapter.client.results import Run, Server, StartedRun
+from kfadapter.client.results import Server
+from kfadapter.client.runresults import Run, StartedRun
 from kfadapter.client.runs import AsyncRuns
 from kfadapter.client.server import server_call
 from kfadapter.client.subscriptions import AsyncSubscriptions
-from kfadapter.client.synchronous import POLL_SECONDS, TIMEOUT_SECONDS, RunTimeout
+from kfadapter.client.synchronous import POLL_SECONDS, TIMEOUT_SECONDS
+from kfadapter.client.trainingjobs import AsyncTrainingJobs
 from kfadapter.client.transport import AsyncSender, client_options, client_url
 from kfadapter.client.versions import AsyncVersions
 
@@ -58,8 +61,8 @@ class AsyncClient:
         verify_ssl: False: certificates are not checked.
 
     Attributes:
-        pipelines, versions, experiments, runs, recurring_runs, events, subscriptions: One for each of the adapter's
-            resources.
+        pipelines, versions, experiments, runs, recurring_runs, training_jobs, events, subscriptions: One for each of
+            the adapter's resources.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class AsyncClient:
         self.events = AsyncEvents(self._send)
         self.subscriptions = AsyncSubscriptions(self._send)
         self.recurring_runs = AsyncRecurringRuns(self._send)
+        self.training_jobs = AsyncTrainingJobs(self._send)
 
     async def __aenter__(self) -> Self:
         return self

@@ -78,8 +78,10 @@ def _adapter(kind: Hashable) -> TypeAdapter[Any]:
 
 
 def reader(kind: type[T]) -> Callable[[Answer], T]:
-    """Reads a JSON answer as a frozen value; keys this client does not know are passed over."""
+    """Reads a JSON answer as a frozen value; keys this client does not know are passed over.
 
+    What is returned raises UnreadableAnswer when the answer has another shape.
+    """
     shape: Any = kind
 
     def read(answer: Answer) -> T:

@@ -2,6 +2,7 @@
 
 ClientError
 ├── NoAnswer            nothing answered, or not in time; whether a write happened is not known
+├── RunTimeout          a run that was waited for has not ended in time; it goes on
 ├── NotAnAdapter        something else answered: a login page, another service
 └── Refused             the adapter answered with a problem (RFC 9457); carries all it said
     ├── BadRequest      400, 406, 413, 422: the request is wrong; `errors` says where
@@ -48,6 +49,18 @@ class NotAnAdapter(ClientError):
         super().__init__(f"{url} answered {status}, and not as an adapter does")
         self.url = url
         self.status = status
+
+
+class RunTimeout(ClientError, TimeoutError):
+    """A run has not ended in the time that was given.
+
+    Attributes:
+        run_id: The run; it goes on.
+    """
+
+    def __init__(self, run_id: str, seconds: float) -> None:
+        super().__init__(f"run {run_id} has not ended within {seconds:g} s; it goes on")
+        self.run_id = run_id
 
 
 class Refused(ClientError):
@@ -118,13 +131,15 @@ def refusal(url: str, status: int, body: bytes) -> ClientError:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
         document = None
-    if not isinstance(document, dict) or not isinstance(document.get("detail"), str):
+    # The Training Manager's routes say `message` where all others say `detail`, or both.
+    detail = document.get("detail", document.get("message")) if isinstance(document, dict) else None
+    if not isinstance(document, dict) or not isinstance(detail, str):
         return NotAnAdapter(url, status)
     errors = document.get("errors")
     return _KINDS.get(status, Refused)(
         status,
         type=str(document.get("type", "about:blank")),
         title=str(document.get("title", "")),
-        detail=document["detail"],
+        detail=detail,
         errors=errors if isinstance(errors, list) else (),
     )

@@ -14,7 +14,8 @@ from typing import Any
 
 from kfadapter.client import pipelines, runs, versions
 from kfadapter.client.calls import Call
-from kfadapter.client.results import Page, Pipeline, PipelineVersion, StartedRun
+from kfadapter.client.results import Page, Pipeline, PipelineVersion
+from kfadapter.client.runresults import StartedRun
 from kfadapter.pipelines.package import open_package
 
 DEFAULT_EXPERIMENT = "Default"

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def page_reader(key: str, kind: type[T]) -> Callable[[Answer], Page[T]]:
-    """Reads a page whose items are under `key`."""
+    """Reads a page whose items are under `key`; what is returned raises UnreadableAnswer for another shape."""
     read_items = reader(tuple[kind, ...])  # type: ignore[valid-type]
 
     def read(answer: Answer) -> Page[T]:

@@ -1,13 +1,29 @@
 """Runs: `client.runs`."""
 
+import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
+from httpx_sse import EventSource
+
 from kfadapter.client.calls import Call, nothing, path, raw, reader
+from kfadapter.client.errors import NoAnswer
+from kfadapter.client.following import RECONNECT_SECONDS, LogPlace, Patience
 from kfadapter.client.pages import page_reader
 from kfadapter.client.pipelines import ITERATED_PAGE_SIZE
-from kfadapter.client.results import Comparison, Page, Retried, Run, RunArtifacts, StartedRun
+from kfadapter.client.results import Page
+from kfadapter.client.runresults import (
+    Comparison,
+    LogLines,
+    Retried,
+    Run,
+    RunArtifacts,
+    RunTasks,
+    StartedRun,
+    Timeline,
+)
 from kfadapter.client.transport import AsyncSender, Sender, every, every_async
 
 
@@ -147,6 +163,16 @@ def log_call(run_id: str, task: str = "", tail: int | None = None) -> Call[bytes
     )
 
 
+def tasks_call(run_id: str) -> Call[RunTasks]:
+    """A list of tasks."""
+    return Call(method="GET", path=path("runs", run_id, "tasks"), read=reader(RunTasks))
+
+
+def timeline_call(run_id: str) -> Call[Timeline]:
+    """A timeline."""
+    return Call(method="GET", path=path("runs", run_id, "timeline"), read=reader(Timeline))
+
+
 def artifacts_call(run_id: str) -> Call[RunArtifacts]:
     """A list of artifacts."""
     return Call(method="GET", path=path("runs", run_id, "artifacts"), read=reader(RunArtifacts))
@@ -225,6 +251,39 @@ class Runs:
         """What a task, or every task, has printed."""
         return self._send(log_call(run_id, task, tail))
 
+    def wait(self, run_id: str, *, timeout_seconds: float | None = None) -> Run:
+        """The run once it has ended, however it ended.
+
+        Raises:
+            RunTimeout: It has not ended in time; it goes on.
+        """
+        patience = Patience(run_id, timeout_seconds)
+        run = self.get(run_id)
+        while not run.has_ended:
+            run = self.get(run_id, wait_seconds=patience.look_seconds())
+        return run
+
+    def follow_log(self, run_id: str, task: str = "", *, tail: int | None = None) -> Iterator[LogLines]:
+        """What a task, or every task, prints, until it has ended. A connection that breaks is made again."""
+        place = LogPlace()
+        while not place.has_ended:
+            try:
+                with self._send.stream(place.call(run_id, task, tail)) as response:
+                    for block in EventSource(response).iter_sse():
+                        yield from place.read(block)
+            except NoAnswer:
+                pass  # it is restarted, or the way there is broken: both pass
+            if not place.has_ended:
+                time.sleep(RECONNECT_SECONDS)
+
+    def tasks(self, run_id: str) -> RunTasks:
+        """The tasks of a run, in the order they began."""
+        return self._send(tasks_call(run_id))
+
+    def timeline(self, run_id: str) -> Timeline:
+        """The tasks of a run on one line of time."""
+        return self._send(timeline_call(run_id))
+
     def artifacts(self, run_id: str) -> RunArtifacts:
         """The artifacts of a run."""
         return self._send(artifacts_call(run_id))
@@ -297,6 +356,36 @@ class AsyncRuns:
     async def log(self, run_id: str, task: str = "", *, tail: int | None = None) -> bytes:
         """As `Runs.log`."""
         return await self._send(log_call(run_id, task, tail))
+
+    async def wait(self, run_id: str, *, timeout_seconds: float | None = None) -> Run:
+        """As `Runs.wait`."""
+        patience = Patience(run_id, timeout_seconds)
+        run = await self.get(run_id)
+        while not run.has_ended:
+            run = await self.get(run_id, wait_seconds=patience.look_seconds())
+        return run
+
+    async def follow_log(self, run_id: str, task: str = "", *, tail: int | None = None) -> AsyncIterator[LogLines]:
+        """As `Runs.follow_log`."""
+        place = LogPlace()
+        while not place.has_ended:
+            try:
+                async with self._send.stream(place.call(run_id, task, tail)) as response:
+                    async for block in EventSource(response).aiter_sse():
+                        for lines in place.read(block):
+                            yield lines
+            except NoAnswer:
+                pass  # it is restarted, or the way there is broken: both pass
+            if not place.has_ended:
+                await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def tasks(self, run_id: str) -> RunTasks:
+        """As `Runs.tasks`."""
+        return await self._send(tasks_call(run_id))
+
+    async def timeline(self, run_id: str) -> Timeline:
+        """As `Runs.timeline`."""
+        return await self._send(timeline_call(run_id))
 
     async def artifacts(self, run_id: str) -> RunArtifacts:
         """As `Runs.artifacts`."""

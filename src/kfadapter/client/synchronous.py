@@ -12,7 +12,7 @@ from typing import Any, Self
 import httpx
 
 from kfadapter.client import kfpverbs, pipelines, versions
-from kfadapter.client.errors import ClientError
+from kfadapter.client.errors import RunTimeout
 from kfadapter.client.events import Events
 from kfadapter.client.experiments import Experiments
 from kfadapter.client.kfpverbs import (
@@ -23,27 +23,17 @@ from kfadapter.client.kfpverbs import (
 )
 from kfadapter.client.pipelines import Pipelines
 from kfadapter.client.recurringruns import RecurringRuns
-from kfadapter.client.results import Run, Server, StartedRun
+from kfadapter.client.results import Server
+from kfadapter.client.runresults import Run, StartedRun
 from kfadapter.client.runs import Runs
 from kfadapter.client.server import server_call
 from kfadapter.client.subscriptions import Subscriptions
+from kfadapter.client.trainingjobs import TrainingJobs
 from kfadapter.client.transport import Sender, client_options, client_url
 from kfadapter.client.versions import Versions
 
 TIMEOUT_SECONDS = 60.0
 POLL_SECONDS = 1.0
-
-
-class RunTimeout(ClientError, TimeoutError):
-    """A run has not ended in the time that was given.
-
-    Attributes:
-        run_id: The run; it goes on.
-    """
-
-    def __init__(self, run_id: str, seconds: float) -> None:
-        super().__init__(f"run {run_id} has not ended within {seconds:g} s; it goes on")
-        self.run_id = run_id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +60,8 @@ class Client:
         verify_ssl: False: certificates are not checked.
 
     Attributes:
-        pipelines, versions, experiments, runs, recurring_runs, events, subscriptions: One for each of the adapter's
-            resources.
+        pipelines, versions, experiments, runs, recurring_runs, training_jobs, events, subscriptions: One for each of
+            the adapter's resources.
     """
 
     def __init__(
@@ -93,6 +83,7 @@ class Client:
         self.events = Events(self._send)
         self.subscriptions = Subscriptions(self._send)
         self.recurring_runs = RecurringRuns(self._send)
+        self.training_jobs = TrainingJobs(self._send)
 
     def __enter__(self) -> Self:
         return self

@@ -82,7 +82,7 @@ class AsyncSender:
 
     @asynccontextmanager
     async def stream(self, call: Call[T]) -> AsyncIterator[httpx.Response]:
-        """As `Sender.stream`."""
+        """As `Sender.stream`, and raises as that."""
         try:
             async with self._client.stream(call.method, call.path, timeout=STREAM_TIMEOUT, **_parts(call)) as response:
                 if not response.is_success:

@@ -8,7 +8,10 @@ from sqlalchemy import BigInteger, DateTime, Dialect, Integer, MetaData, Text, T
 
 
 class Moment(TypeDecorator[datetime]):
-    """An aware time, kept in UTC: `timestamptz` on PostgreSQL, sortable text of fixed width on SQLite."""
+    """An aware time, kept in UTC: `timestamptz` on PostgreSQL, sortable text of fixed width on SQLite.
+
+    One without a time zone is refused with ValueError: it would mean another moment on each machine.
+    """
 
     impl = DateTime(timezone=True)
     cache_ok = True

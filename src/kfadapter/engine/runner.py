@@ -86,6 +86,7 @@ class Runner:
         """Run to the end; the process's exit code."""
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
         become_subreaper()
         reserve = _reserve(self._directory.path / ".reserve")
         try:

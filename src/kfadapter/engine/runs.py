@@ -24,7 +24,7 @@ from kfadapter.engine.protocol.templates import Template, stored_template
 from kfadapter.engine.running.abilities import Abilities
 from kfadapter.engine.running.findings import Finding, refused
 from kfadapter.engine.running.preflight import preflight
-from kfadapter.engine.running.supervisor import RunOrder
+from kfadapter.engine.running.run_order import RunOrder
 from kfadapter.engine.store.database import Store
 from kfadapter.engine.store.manifests import Manifest, fetch_manifest, resolve_experiment
 from kfadapter.engine.store.runs import (
@@ -58,7 +58,7 @@ _logger = structlog.get_logger(__name__)
 
 
 class Supervising(Protocol):
-    """What runs need of the supervisor."""
+    """What runs need of the supervisor; `running.supervisor.Supervisor` says what each call promises and raises."""
 
     async def submit(self, order: RunOrder) -> None: ...
 

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from kfadapter.errors import FilterRefused
 from kfadapter.events.records import Event, clean
-from kfadapter.events.types import PREFIX, EventType, types_like
+from kfadapter.events.types import PREFIX, STATES, EventType, types_like
 
 VALUES_LIMIT = 100
 
@@ -44,6 +44,14 @@ class EventFilter:
             if name not in names:
                 raise FilterRefused(f"filter/{name}", f"is no criterion of a filter; there are {', '.join(names)}")
         return cls(**{name: _texts(name, values) for name, values in criteria.items() if values is not None})
+
+    @classmethod
+    def wished(cls, criteria: Mapping[str, Any]) -> Self:
+        """A filter that somebody asks for; raises as `of`, and also for a state that no event can have."""
+        asked = cls.of(criteria)
+        if unknown := sorted(asked.wanted_states - STATES):
+            raise FilterRefused("states", f"no event has a state {unknown[0]!r}; there are {', '.join(sorted(STATES))}")
+        return asked
 
     def __post_init__(self) -> None:
         for pattern in self.types:

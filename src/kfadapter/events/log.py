@@ -106,6 +106,7 @@ def read_after(
     """The next events after a position, oldest first.
 
     Args:
+        limit: How many at most.
         condition: Only those that meet it.
     """
     query = READ_AFTER if condition is None else READ_AFTER.where(condition)
@@ -114,7 +115,7 @@ def read_after(
 
 
 def read_newest(connection: Connection, limit: int, condition: ColumnElement[bool]) -> list[Event]:
-    """The newest events that meet a condition, oldest first."""
+    """The newest events that meet a condition, at most `limit`, oldest first."""
     query = select(events).where(events.c.position.is_not(None), condition).order_by(events.c.position.desc())
     return [event_from_row(row) for row in connection.execute(query.limit(limit)).mappings()][::-1]
 
@@ -132,6 +133,9 @@ def forget(connection: Connection, *, before: datetime, kept: int, limit: int, u
     The order is never broken: an event goes only together with all before it.
 
     Args:
+        before: Older ones go.
+        kept: More than so many are not kept, however new.
+        limit: How many go at most in this transaction.
         up_to: Those after this position are kept in any case.
     """
     forgotten, last = locked_mark(connection, FORGOTTEN), last_position(connection)

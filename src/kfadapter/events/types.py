@@ -33,6 +33,17 @@ class EventType(StrEnum):
     SUBSCRIPTION_TEST = PREFIX + "subscription.test"  # asked for with `:test`; only its receiver sees it
 
 
+STATES = frozenset(
+    {
+        *("RUNTIME_STATE_UNSPECIFIED", "PENDING", "RUNNING", "SUCCEEDED", "SKIPPED", "FAILED", "CANCELING", "CANCELED"),
+        *("PAUSED", "CACHED", "LOST"),  # of runs and tasks: KFP's words, 3.0's too, and ours
+        *("INTENDED", "UNCERTAIN", "ACTIVE", "REFUSED", "NOT_STARTED"),  # of training jobs, beside those
+        "DISABLED",  # of subscriptions, beside those
+    }
+)
+"""The states that events can have after them, in capitals."""
+
+
 def types_like(pattern: str) -> frozenset[EventType]:
     """The types that a pattern stands for.
 

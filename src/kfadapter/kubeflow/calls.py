@@ -21,6 +21,8 @@ class Call:
         body: The body's bytes, for writes.
         content_type: What they are.
         byte_range: The header `Range`; empty: the whole thing.
+        base_url: Another one than the connection's own; empty: its own.
+        is_question: It changes nothing, although it is sent as a POST.
     """
 
     method: str
@@ -29,6 +31,8 @@ class Call:
     body: bytes | None = None
     content_type: str = ""
     byte_range: str = ""
+    base_url: str = ""
+    is_question: bool = False
 
     @property
     def headers(self) -> dict[str, str]:
@@ -38,7 +42,7 @@ class Call:
 
     @property
     def is_read(self) -> bool:
-        return self.method == "GET"
+        return self.method == "GET" or self.is_question
 
     @property
     def target(self) -> str:

@@ -7,12 +7,14 @@ from kfadapter.clock import Clock, SystemClock
 from kfadapter.kubeflow.artifacts import Artifacts
 from kfadapter.kubeflow.connection import Connection
 from kfadapter.kubeflow.experiments import Experiments
+from kfadapter.kubeflow.metadatastore import MetadataStore
 from kfadapter.kubeflow.pipelines import Pipelines
 from kfadapter.kubeflow.pods import Pods
 from kfadapter.kubeflow.recurringruns import RecurringRuns
 from kfadapter.kubeflow.runs import Runs
 from kfadapter.kubeflow.server import Server, ServerInfo
 from kfadapter.kubeflow.tasks import Tasks
+from kfadapter.kubeflow.taskvalues import TaskValues
 from kfadapter.kubeflow.versions import Versions
 
 
@@ -40,12 +42,13 @@ class Kubeflow:
         clock = clock or SystemClock()
         self._connection = Connection(base_url, timeout_seconds=timeout_seconds, clock=clock)
         self._server = Server(self._connection, clock)
-        self.versions = Versions(self._connection)
+        self.versions = Versions(self._connection, self._server)
         self.pipelines = Pipelines(self._connection, self._server, self.versions, namespace=namespace)
         self.experiments = Experiments(self._connection, namespace=namespace)
         self.runs = Runs(self._connection, namespace=namespace)
         self.recurring_runs = RecurringRuns(self._connection, namespace=namespace)
-        self.tasks = Tasks(self._connection, self._server)
+        values = TaskValues(MetadataStore(self._connection, clock), clock)
+        self.tasks = Tasks(self._connection, self._server, values)
         self.pods = Pods(self._connection, namespace=namespace)
         self.artifacts = Artifacts(self._connection, namespace=namespace)
 

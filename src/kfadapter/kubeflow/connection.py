@@ -8,11 +8,11 @@ the request surely did not leave.
 import asyncio
 import io
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import aiohttp
 import orjson
@@ -43,16 +43,26 @@ REPEATABLE: Final = frozenset({429, 502, 503, 504})
 HTML_PAGE: Final = f"Kubeflow answered with an HTML page; {LOGIN_HINT}"
 
 Document = dict[str, Any]
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Answer:
+class Answer:
+    """An answer, read to its end.
+
+    Attributes:
+        headers: By name in lower case.
+    """
+
     status: int
-    content_type: str
-    retry_after: str | None
+    headers: Mapping[str, str]
     body: bytes
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("content-type", "")
 
 
 @dataclass(kw_only=True)
@@ -195,14 +205,25 @@ class Connection:
             async with asyncio.timeout_at(deadline.at):
                 return await response.content.readany()
 
+    async def ask(self, call: Call, *, deadline: Deadline) -> Answer:
+        """Send something else than the API's JSON, as gRPC-web, and read what comes back with a status of 2xx.
+
+        Raises:
+            KubeflowError: One of its kinds, by the status; see `kfadapter.errors`.
+        """
+        return await self._repeated(call, deadline, lambda answer: answer)
+
     async def _object(self, call: Call, deadline: Deadline | None) -> Document:
-        """The answer's JSON object, after as many attempts as the call and the time allow."""
-        limit = deadline or self.deadline()
+        """The answer's JSON object."""
+        return await self._repeated(call, deadline or self.deadline(), lambda answer: _document(call, answer))
+
+    async def _repeated(self, call: Call, limit: Deadline, read: Callable[[Answer], T]) -> T:
+        """What is read from the answer, after as many attempts as the call and the time allow."""
         if limit.left() <= 0:
             raise KubeflowTimeout(f"Kubeflow's answers took longer than {limit.seconds:g} s altogether")
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return _document(call, await self._exchange(call, limit))
+                return read(await self._exchange(call, limit))
             except _Refused as exc:
                 failure, retry_after = exc.error, exc.retry_after
             except KubeflowError as exc:
@@ -215,7 +236,7 @@ class Connection:
             await asyncio.sleep(pause)
         raise AssertionError("unreachable")
 
-    async def _exchange(self, call: Call, deadline: Deadline) -> _Answer:
+    async def _exchange(self, call: Call, deadline: Deadline) -> Answer:
         """One attempt; a refusal of the server's is raised with what it says about trying again."""
         progress = _Progress()
         try:
@@ -229,7 +250,7 @@ class Connection:
             raise
         if 200 <= answer.status < 300:
             return answer
-        raise _Refused(refusal(answer.status, answer.content_type, answer.body), answer.retry_after)
+        raise _Refused(refusal(answer.status, answer.content_type, answer.body), answer.headers.get("retry-after"))
 
     async def _send(self, call: Call, progress: _Progress) -> aiohttp.ClientResponse:
         session = self._reads if call.is_read else self._writes
@@ -237,18 +258,17 @@ class Connection:
             raise RuntimeError("the Kubeflow client is not open")
         return await session.request(
             call.method,
-            URL(self.base_url + call.target, encoded=True),
+            URL((call.base_url or self.base_url) + call.target, encoded=True),
             data=_payload(call.body),
             headers=call.headers or None,
             allow_redirects=False,
             trace_request_ctx=progress,
         )
 
-    async def _read(self, response: aiohttp.ClientResponse) -> _Answer:
-        return _Answer(
+    async def _read(self, response: aiohttp.ClientResponse) -> Answer:
+        return Answer(
             status=response.status,
-            content_type=response.headers.get("Content-Type", ""),
-            retry_after=response.headers.get("Retry-After"),
+            headers={name.lower(): value for name, value in response.headers.items()},
             body=await self._bounded(response),
         )
 
@@ -329,7 +349,7 @@ def _may_repeat(call: Call, failure: KubeflowError) -> bool:
     return isinstance(failure, KubeflowInterrupted) or failure.status in REPEATABLE
 
 
-def _document(call: Call, answer: _Answer) -> Document:
+def _document(call: Call, answer: Answer) -> Document:
     if not answer.body.strip() and not call.is_read:
         return {}
     if looks_like_html(answer.content_type, answer.body):
@@ -350,7 +370,7 @@ def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
     return io.BytesIO(body) if body is not None and len(body) > BLOCK_BYTES else body
 
 
-def _front_door_refusal(answer: _Answer) -> KubeflowError:
+def _front_door_refusal(answer: Answer) -> KubeflowError:
     error = refusal(answer.status, answer.content_type, answer.body)
     if answer.status != 404:
         return error

@@ -72,7 +72,8 @@ LAST_RUN = Feature(
 TASK_VALUES = Feature(
     name="task-values",
     since="3.0",
-    sentence="Tasks of runs come without their inputs, outputs and artifacts: this Kubeflow keeps them elsewhere.",
+    sentence="Inputs, outputs and artifacts of tasks are not in this Kubeflow's API. They are read from ML Metadata, "
+    "which needs the UI's server in front of the API.",
     is_native=lambda info: info.has_native_tasks,
 )
 FEATURES = (CASCADE, TAGS, CHANGES, UNIQUE_NAMES, LITERALS, LAST_RUN, TASK_VALUES)

@@ -21,10 +21,12 @@ from kfadapter.errors import (
 from kfadapter.kubeflow.client import Kubeflow
 from kfadapter.kubeflow.objections import objections
 from kfadapter.kubeflow.resources import Pipeline, PipelineVersion
+from kfadapter.kubeflow.server import ServerInfo
 from kfadapter.pipelines.package import PipelinePackage, digest_of
 from kfadapter.pipelines.spec import read_spec
 
 ATTEMPTS = 20
+SERVER_SECONDS = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,8 +107,17 @@ class Publisher:
         raise KubeflowConflict(conflict.reason if conflict else f"no free name for a version of {name}")
 
     async def _explained(self, refused: KubeflowInvalid, package: PipelinePackage) -> KubeflowInvalid:
-        found = await asyncio.to_thread(objections, package.spec, self._kubeflow.last_seen)
+        found = await asyncio.to_thread(objections, package.spec, await self._server())
         return KubeflowInvalid("; ".join((refused.reason, *found)), status=refused.status)
+
+    async def _server(self) -> ServerInfo | None:
+        """What the server is; nobody may have asked it before the first upload."""
+        if self._kubeflow.last_seen is not None:
+            return self._kubeflow.last_seen
+        try:
+            return await self._kubeflow.look(within_seconds=SERVER_SECONDS)
+        except KubeflowError:
+            return None
 
     async def _existing(self, name: str) -> Pipeline | None:
         try:
@@ -128,8 +139,9 @@ class Publisher:
             except NameNotFound as exc:
                 if exc.matches:
                     raise
-        newest, _ = await versions.newest(pipeline.pipeline_id, pipeline_name=pipeline.display_name)
-        candidates += [newest] if newest is not None else []
+        # Kubeflow counts seconds: which of the versions of one second is the newest is not known for sure.
+        newest, _ = await versions.of_newest_second(pipeline.pipeline_id, pipeline_name=pipeline.display_name)
+        candidates += newest
         same = next((version for version in candidates if _holds(version, upload.package)), None)
         return Published(pipeline=pipeline, version=same, created=False, unchanged=True) if same else None
 

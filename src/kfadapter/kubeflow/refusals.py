@@ -128,7 +128,10 @@ def _from_text(status: int, content_type: str, body: bytes) -> KubeflowError:
     words = readable(body[:4096].decode("utf-8", "replace"))
     if status == 404:
         return _no_such_path(words or "Not Found")
-    return _made(STATUSES.get(status, KubeflowError), words or f"Kubeflow answered with status {status}", status)
+    kind, answered = STATUSES.get(status, KubeflowError), f"Kubeflow answered with status {status}"
+    if words and kind in (KubeflowUnavailable, KubeflowForbidden):
+        return _made(kind, f"{answered}: {words}", status)  # a proxy's words, which name nobody
+    return _made(kind, words or answered, status)
 
 
 def _from_page(status: int) -> KubeflowError:

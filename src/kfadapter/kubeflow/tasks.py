@@ -1,7 +1,7 @@
 """Tasks of a run as one model, from whichever source a server has.
 
-KFP 2.x tells states and times in `run_details` and never fills inputs and outputs. The embedded engine, after the
-task API of KFP 3.0, tells values, artifacts and attempts at `runs/{id}/tasks`.
+KFP 2.x tells states and times in `run_details`; inputs and outputs are in ML Metadata, and attempts nowhere. The
+embedded engine, after the task API of KFP 3.0, tells values, artifacts and attempts at `runs/{id}/tasks`.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from kfadapter.kubeflow.calls import resource_path
 from kfadapter.kubeflow.connection import Connection
@@ -27,9 +27,13 @@ KINDS: Mapping[str, str] = {
     "IMPORTER": "importer",
 }
 DRIVER_SUFFIX = "-driver"
-NO_VALUES = "inputs, outputs and attempts of tasks: this Kubeflow's API does not tell them"
-# What Argo's workflows hold besides tasks: the container of each, and the DAG that the pipeline's root is.
-INNER_NODES = frozenset({"executor", "root"})
+NO_ATTEMPTS = "attempts of tasks: this Kubeflow does not tell them"
+# How long a whole run's values may take to be read from ML Metadata.
+VALUES_SECONDS = 3.0
+# What Argo's workflows hold besides tasks: the container of each, the DAG that the pipeline's root is, and around and
+# inside of the iterations of a loop, each of which is an `iteration-iterations(0:0)`.
+INNER_NODES = frozenset({"executor", "root", "iteration-iterations", "iteration-item"})
+ITERATION_NODE = re.compile(r"iteration-iterations\((\d+)[:)]")
 WORKFLOW_NAME = re.compile(r".+-[a-z0-9]{5}")
 
 
@@ -75,8 +79,12 @@ class Task:
         kind: root, dag, loop, iteration, container or importer; None when the server does not say.
         parent_task_id: The task it belongs to; None at the top, or when the server does not say.
         attempts: How often it was started; None when the server does not say.
-        pod_name: Where its log comes from; "" when there is none.
+        pod_name: Where its log comes from; "" when there is none. KFP 2.x tells the name of Argo's node here, which
+            the pod has only on old installations.
+        is_pod_recorded: The name was noted by what runs in the pod, so the pod has it.
         inputs, outputs: None when the server does not say.
+        iteration_index: Which iteration of a loop it is or is in, from 0; None outside of loops, or when the server
+            does not say.
     """
 
     task_id: str
@@ -93,15 +101,19 @@ class Task:
     pod_name: str
     inputs: Values | None
     outputs: Values | None
+    iteration_index: int | None = None
+    is_pod_recorded: bool = False
 
     @classmethod
     def from_detail(cls, detail: TaskDetail) -> Self:
         """A task as KFP 2.x tells it."""
+        index = iteration_of(detail)
         return cls(
             task_id=detail.task_id,
             name=detail.display_name,
             state=detail.state,
-            kind=None,
+            kind=None if index is None else "iteration",
+            iteration_index=index,
             parent_task_id=detail.parent_task_id or None,
             created_at=detail.created_at,
             started_at=detail.started_at,
@@ -133,6 +145,8 @@ class Task:
             pod_name=text(fields, "log_pod_name"),
             inputs=_values(mapping(fields.get("inputs"))),
             outputs=_values(mapping(fields.get("outputs"))),
+            iteration_index=_iteration(mapping(fields.get("type_attributes"))),
+            is_pod_recorded=True,
         )
 
 
@@ -141,33 +155,73 @@ class RunTasks:
     """The tasks of a run, in the order they came up.
 
     Attributes:
-        unavailable: What this server cannot tell, in sentences.
+        values_missing: Why inputs and outputs are not known, in sentences.
+        attempts_missing: The same for attempts.
     """
 
     tasks: tuple[Task, ...]
-    unavailable: tuple[str, ...] = ()
+    values_missing: tuple[str, ...] = ()
+    attempts_missing: tuple[str, ...] = ()
+
+    @property
+    def unavailable(self) -> tuple[str, ...]:
+        """What this server cannot tell, in sentences."""
+        return self.values_missing + self.attempts_missing
+
+
+class AddsValues(Protocol):
+    """What adds inputs and outputs to tasks where the API does not tell them."""
+
+    async def added(
+        self, run: Run, details: Sequence[TaskDetail], tasks: Sequence[Task], *, within_seconds: float
+    ) -> tuple[tuple[Task, ...], tuple[str, ...]]: ...
 
 
 class Tasks:
-    """Tasks of runs."""
+    """Tasks of runs.
 
-    def __init__(self, connection: Connection, server: Server) -> None:
+    Args:
+        values: Where inputs and outputs come from when the API has none.
+    """
+
+    def __init__(self, connection: Connection, server: Server, values: AddsValues) -> None:
         self._connection = connection
         self._server = server
+        self._values = values
 
     async def of(self, run: Run) -> RunTasks:
-        """All tasks of a run that has just been read.
+        """All tasks of a run that has just been read, with their states and times; one call at most.
 
         Raises:
             KubeflowError: Kubeflow is away.
         """
         if (await self._server.info()).has_native_tasks:
-            path = resource_path("/runs/{}/tasks", "Run", run.run_id)
-            document = await self._connection.get(path)
-            native = [Task.from_native(mapping(one)) for one in _list(document.get("tasks"))]
-            return RunTasks(tasks=tuple(sorted(native, key=_begin)))
-        tasks = tuple(Task.from_detail(detail) for detail in without_drivers(run.task_details))
-        return RunTasks(tasks=tasks, unavailable=(NO_VALUES,))
+            return await self._native(run)
+        return RunTasks(tasks=tuple(Task.from_detail(detail) for detail in without_drivers(run.task_details)))
+
+    async def with_values(self, run: Run, *, within_seconds: float = VALUES_SECONDS) -> RunTasks:
+        """The same tasks with their inputs and outputs, or why those are not known.
+
+        Args:
+            within_seconds: How long ML Metadata has, where they are read from there.
+
+        Raises:
+            KubeflowError: Kubeflow is away. That ML Metadata is away is only told.
+        """
+        if (await self._server.info()).has_native_tasks:
+            return await self._native(run)
+        details = without_drivers(run.task_details)
+        tasks = tuple(Task.from_detail(detail) for detail in details)
+        missing: tuple[str, ...] = ()
+        if tasks:
+            tasks, missing = await self._values.added(run, details, tasks, within_seconds=within_seconds)
+        return RunTasks(tasks=tasks, values_missing=missing, attempts_missing=(NO_ATTEMPTS,))
+
+    async def _native(self, run: Run) -> RunTasks:
+        path = resource_path("/runs/{}/tasks", "Run", run.run_id)
+        document = await self._connection.get(path)
+        native = [Task.from_native(mapping(one)) for one in _list(document.get("tasks"))]
+        return RunTasks(tasks=tuple(sorted(native, key=_begin)))
 
 
 def _begin(task: Task) -> tuple[bool, str]:
@@ -179,7 +233,8 @@ def without_drivers(details: Sequence[TaskDetail]) -> list[TaskDetail]:
     """The tasks a person knows, in the order they began.
 
     KFP 2.x lists every node of Argo's workflow: the pods that only prepare others (`train-driver`), the containers
-    inside of tasks (`executor`), the root's DAG (`root`), and the workflow itself, whose name ends in five letters.
+    inside of tasks (`executor`), the root's DAG (`root`), those around a loop's iterations (`iteration-item`), and the
+    workflow itself, whose name ends in five letters.
     """
     by_pod = {pod: detail.task_id for detail in details if (pod := text(detail.raw, "pod_name"))}
     workflow = _workflow(details)
@@ -196,6 +251,12 @@ def without_drivers(details: Sequence[TaskDetail]) -> list[TaskDetail]:
         if detail.task_id not in hidden
     ]
     return sorted(own, key=lambda detail: (detail.created_at is None, detail.created_at, detail.task_id))
+
+
+def iteration_of(detail: TaskDetail) -> int | None:
+    """Which iteration of a loop this row is; None when it is none."""
+    found = ITERATION_NODE.match(detail.display_name)
+    return int(found[1]) if found else None
 
 
 def _is_inner(detail: TaskDetail) -> bool:
@@ -238,6 +299,11 @@ def _artifact(fields: Mapping[str, Any]) -> Artifact:
         uri=text(fields, "uri"),
         metadata=mapping(fields.get("metadata")),
     )
+
+
+def _iteration(attributes: Mapping[str, Any]) -> int | None:
+    index = attributes.get("iteration_index")
+    return int(index) if isinstance(index, (int, str)) and str(index).isdecimal() else None
 
 
 def _list(value: object) -> Iterable[object]:

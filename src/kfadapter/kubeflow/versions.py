@@ -1,17 +1,21 @@
 """Versions of pipelines.
 
 KFP keeps their times in whole seconds and orders equals by a random id. Here, versions of one second are ordered as
-people number them: the one named like its pipeline, then numbers, then other names.
+people number them: the one named like its pipeline, then numbers, then other names. The embedded engine lists them as
+they came, and is believed.
 """
 
 import builtins
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 from kfadapter.errors import (
     KubeflowConflict,
+    KubeflowError,
     KubeflowInvalid,
     KubeflowMalformed,
     KubeflowNotFound,
@@ -27,11 +31,13 @@ from kfadapter.kubeflow.lists import Listing
 from kfadapter.kubeflow.naming import check_name, shown_as
 from kfadapter.kubeflow.paging import PAGE_SIZE, every_item
 from kfadapter.kubeflow.resources import Page, Pipeline, PipelineVersion
+from kfadapter.kubeflow.server import Server
 
 KIND = "pipeline version"
 # Specs come with every version listed: the newest one needs no long page.
 NEWEST_PAGE_SIZE = 3
 KEPT_SPECS = 128
+NEWEST_FIRST = "created_at desc"
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 Rank = tuple[datetime, int, int, str]
@@ -40,8 +46,9 @@ Rank = tuple[datetime, int, int, str]
 class Versions:
     """Kubeflow's pipeline versions."""
 
-    def __init__(self, connection: Connection, *, kept_specs: int = KEPT_SPECS) -> None:
+    def __init__(self, connection: Connection, server: Server | None = None, *, kept_specs: int = KEPT_SPECS) -> None:
         self._connection = connection
+        self._server = server
         self._kept_specs = kept_specs
         self._specs: OrderedDict[str, Mapping[str, Any]] = OrderedDict()
         self._lists = Listing(
@@ -62,10 +69,14 @@ class Versions:
         sort_by: str = "",
         filter: Filter | None = None,
     ) -> Page[PipelineVersion]:
-        """One page, in Kubeflow's own order."""
-        return await self._lists.asked_page(
+        """One page, in Kubeflow's order; on a first one, newest first, those of one second as `latest` has them."""
+        found = await self._lists.asked_page(
             _collection(pipeline_id), page_token=page_token, page_size=page_size, sort_by=sort_by, filter=filter
         )
+        if page_token or sort_by != NEWEST_FIRST or not _share_a_second(found.items):
+            return found
+        order = await self._order(pipeline_id, self._connection.deadline())
+        return replace(found, items=tuple(sorted(found.items, key=order, reverse=True)))
 
     async def list_all(self, pipeline_id: str, *, filter: Filter | None = None) -> builtins.list[PipelineVersion]:
         """All versions, oldest first; versions of one second in the order people number them.
@@ -77,7 +88,7 @@ class Versions:
         versions = await self._lists.all(_collection(pipeline_id), filter=filter, deadline=deadline)
         if len({version.created_at for version in versions}) == len(versions):
             return sorted(versions, key=rank(""))
-        return sorted(versions, key=rank(await self._pipeline_name(pipeline_id, deadline)))
+        return sorted(versions, key=await self._order(pipeline_id, deadline))
 
     async def ids(self, pipeline_id: str, *, deadline: Deadline | None = None) -> builtins.list[str]:
         """The ids of all versions, in no particular order."""
@@ -105,7 +116,14 @@ class Versions:
         return newest
 
     async def newest(self, pipeline_id: str, *, pipeline_name: str = "") -> tuple[PipelineVersion | None, int]:
-        """The newest version, as `latest`, and how many there are. Usually one call.
+        """The newest version, as `latest`, and how many there are; see `of_newest_second`."""
+        found, total = await self.of_newest_second(pipeline_id, pipeline_name=pipeline_name)
+        return (found[0] if found else None), total
+
+    async def of_newest_second(
+        self, pipeline_id: str, *, pipeline_name: str = ""
+    ) -> tuple[Sequence[PipelineVersion], int]:
+        """The versions made in the second of the newest one, newest first, and how many there are in all.
 
         Args:
             pipeline_id: The pipeline.
@@ -123,20 +141,17 @@ class Versions:
                 _collection(pipeline_id),
                 page_token=token,
                 page_size=NEWEST_PAGE_SIZE,
-                sort_by="created_at desc",
+                sort_by=NEWEST_FIRST,
                 deadline=deadline,
             )
             total = max(total, page.total_size or 0)
             return page
 
         newest = await every_item(fetch, lambda version: version.pipeline_version_id, enough=_spans_two_seconds)
-        if not newest:
-            return None, 0
         equals = [version for version in newest if version.created_at == newest[0].created_at]
-        if len(equals) == 1:
-            return equals[0], max(total, 1)
-        name = pipeline_name or await self._pipeline_name(pipeline_id, deadline)
-        return max(equals, key=rank(name)), max(total, len(equals))
+        if len(equals) > 1:
+            equals.sort(key=await self._order(pipeline_id, deadline, pipeline_name), reverse=True)
+        return equals, max(total, len(equals))
 
     async def find(self, pipeline_id: str, name: str) -> PipelineVersion:
         """The version that is shown under this name, or else has it as its unique name.
@@ -246,6 +261,20 @@ class Versions:
         await self._connection.delete(_member(pipeline_id, version_id), deadline=deadline)
         self._specs.pop(version_id, None)
 
+    async def _order(
+        self, pipeline_id: str, deadline: Deadline, pipeline_name: str = ""
+    ) -> Callable[[PipelineVersion], Rank]:
+        """The sort key of versions that share a second; equal keys stay in the server's order."""
+        if await self._is_embedded(deadline):
+            return _made
+        return rank(pipeline_name or await self._pipeline_name(pipeline_id, deadline))
+
+    async def _is_embedded(self, deadline: Deadline) -> bool:
+        try:
+            return self._server is not None and (await self._server.info(deadline=deadline)).is_embedded
+        except KubeflowError:
+            return False
+
     async def _pipeline_name(self, pipeline_id: str, deadline: Deadline) -> str:
         path = resource_path("/pipelines/{}", "Pipeline", pipeline_id)
         return Pipeline.from_json(await self._connection.get(path, deadline=deadline)).display_name
@@ -264,6 +293,14 @@ def rank(pipeline_name: str) -> Callable[[PipelineVersion], Rank]:
         return (created_at, 2, 0, name)
 
     return key
+
+
+def _made(version: PipelineVersion) -> Rank:
+    return (version.created_at or LONG_AGO, 0, 0, "")
+
+
+def _share_a_second(versions: Sequence[PipelineVersion]) -> bool:
+    return any(one.created_at == other.created_at for one, other in pairwise(versions))
 
 
 def _spans_two_seconds(versions: Sequence[PipelineVersion]) -> bool:

@@ -39,7 +39,7 @@ class RunArtifacts:
             KubeflowNotFound: There is no such run.
         """
         told = await self._reader.tasks(await self._reader.run(run_id))
-        missing = tuple(Missing(what="artifacts", reason=sentence) for sentence in told.unavailable)
+        missing = tuple(Missing(what="artifacts", reason=sentence) for sentence in told.values_missing)
         return artifacts_of(told.tasks), missing
 
     async def find(self, run_id: str, wanted: str) -> RunArtifact:

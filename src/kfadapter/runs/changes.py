@@ -29,19 +29,24 @@ class RunChanges:
 
     async def archive(self, run_id: str) -> Run:
         """Put a run away; raises KubeflowNotFound. Doing it again changes nothing."""
-        await self._kubeflow.runs.get(run_id)  # KFP says yes to ids it does not know, in some versions
+        before = await self._kubeflow.runs.get(run_id)  # KFP says yes to ids it does not know, in some versions
         await self._kubeflow.runs.archive(run_id)
-        await self._index.moved(run_id, EventType.RUN_ARCHIVED)
+        if not before.is_archived:
+            await self._index.moved(run_id, EventType.RUN_ARCHIVED)
         return await self._reader.run(run_id)
 
     async def unarchive(self, run_id: str) -> Run:
         """Take a run back; raises KubeflowNotFound, KubeflowConflict when its experiment is archived."""
+        before = await self._kubeflow.runs.get(run_id)
         await self._kubeflow.runs.unarchive(run_id)
-        await self._index.moved(run_id, EventType.RUN_UNARCHIVED)
+        if before.is_archived:
+            await self._index.moved(run_id, EventType.RUN_UNARCHIVED)
         return await self._reader.run(run_id)
 
-    async def delete(self, run_id: str) -> None:
-        """Delete a run; raises KubeflowNotFound."""
+    async def delete(self, run_id: str) -> Run:
+        """Delete a run; as it was last. Raises KubeflowNotFound."""
+        run = await self._kubeflow.runs.get(run_id)
         await self._kubeflow.runs.delete(run_id)
         await self._index.moved(run_id, EventType.RUN_DELETED)
         await self._index.removed([run_id], on_purpose=True)
+        return run

@@ -77,12 +77,12 @@ class RunReader:
         return run
 
     async def tasks(self, run: Run) -> RunTasks:
-        """The tasks of a run that has just been read."""
-        return await self._kubeflow.tasks.of(run)
+        """The tasks of a run that has just been read, with their inputs and outputs."""
+        return await self._kubeflow.tasks.with_values(run)
 
     async def tree(self, run: Run) -> tuple[Task, ...]:
         """The tasks of a run with the groups they are in."""
-        told, arguments = await asyncio.gather(self._kubeflow.tasks.of(run), self._arguments.of(run))
+        told, arguments = await asyncio.gather(self._kubeflow.tasks.with_values(run), self._arguments.of(run))
         return with_parents(told.tasks, arguments.document)
 
     async def detail(self, run_id: str) -> RunDetail:
@@ -98,7 +98,10 @@ class RunReader:
     async def detail_of(self, run: Run) -> RunDetail:
         """Everything about a run that has just been read."""
         told, arguments, indexed, origin = await asyncio.gather(
-            self._kubeflow.tasks.of(run), self._arguments.of(run), self._indexed(run), self._book.origin(run.run_id)
+            self._kubeflow.tasks.with_values(run),
+            self._arguments.of(run),
+            self._indexed(run),
+            self._book.origin(run.run_id),
         )
         tasks = with_parents(told.tasks, arguments.document)
         hindrances = await self._failures.of(run, tasks)
@@ -140,7 +143,7 @@ def with_parents(tasks: Sequence[Task], document: Mapping[str, Any] | None) -> t
 
     A name that stands in several places of the specification says nothing about its place.
     """
-    if document is None or any(task.kind is not None or task.parent_task_id for task in tasks):
+    if document is None or all(task.parent_task_id or task.kind == "root" for task in tasks):
         return tuple(tasks)
     try:
         parents = parents_by_name(document)
@@ -151,7 +154,7 @@ def with_parents(tasks: Sequence[Task], document: Mapping[str, Any] | None) -> t
         ids.setdefault(task.name, []).append(task.task_id)
     return tuple(
         replace(task, parent_task_id=ids[parent][0])
-        if (parent := parents.get(task.name, "")) and len(ids.get(parent, [])) == 1
+        if not task.parent_task_id and (parent := parents.get(task.name, "")) and len(ids.get(parent, [])) == 1
         else task
         for task in tasks
     )

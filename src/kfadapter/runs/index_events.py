@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from kfadapter.events.log import append
 from kfadapter.events.records import NewEvent
 from kfadapter.events.types import EventType
+from kfadapter.kubeflow.resources import END_STATES
 from kfadapter.runs.index_pages import IndexedRun, rows_of
 from kfadapter.runs.index_rows import Change
 
@@ -42,6 +43,10 @@ def _events(change: Change, row: IndexedRun, now: datetime) -> list[NewEvent]:
         data = {"previous_state": change.before or "", "name": run.display_name}
         at = (run.finished_at if run.has_ended else None) or now
         told.append(NewEvent(type=EventType.RUN_STATE_CHANGED, subject=run.run_id, at=at, data=data, **facts))
+    if change.before in END_STATES and run.has_ended and change.before != run.state:
+        data = {"kept": change.before, "name": run.display_name}
+        key = f"{run.run_id} {run.state}"  # the ledger's own key: whoever notices it, it is told once
+        told.append(NewEvent(type=EventType.RUN_CONTRADICTED, subject=run.run_id, at=now, key=key, data=data, **facts))
     if run.has_ended:
         data = {"name": run.display_name, "error": run.error_message[:REASON_LIMIT]}
         at = run.finished_at or now

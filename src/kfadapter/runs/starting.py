@@ -34,6 +34,7 @@ from kfadapter.errors import (
 )
 from kfadapter.kubeflow.catalog import Catalog, is_id
 from kfadapter.kubeflow.client import Kubeflow
+from kfadapter.kubeflow.creation import created
 from kfadapter.kubeflow.resources import Run
 from kfadapter.kubeflow.runs import NewRun
 from kfadapter.pipelines.arguments import FittedArguments, fit_arguments
@@ -226,7 +227,7 @@ class Starter:
 
     async def _create(self, new: NewRun) -> Run:
         try:
-            run = await self._runs.create(new)
+            run = await created(self._runs, new, answer_seconds=self._answer_seconds)
         except KubeflowError as exc:
             return await self._not_created(new, exc)
         await self._book.settle(new.run_id, StartState.STARTED)

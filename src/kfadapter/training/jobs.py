@@ -1,6 +1,7 @@
 """Training jobs as others see them: pages of jobs, one job with all that belongs to it, and stopping a run."""
 
 import base64
+import contextlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,12 +12,13 @@ from typing import Any, Protocol
 import structlog
 
 from kfadapter.clock import Clock, rfc3339
-from kfadapter.errors import BadPageToken, KubeflowConflict, KubeflowError
+from kfadapter.errors import BadPageToken, KubeflowConflict, KubeflowError, TransitionRefused
 from kfadapter.kubeflow.resources import Run
 from kfadapter.training.ledger import Ledger
 from kfadapter.training.ledger_reads import JobFilter, JobHead, JobRecord, RunRecord
 from kfadapter.training.records import DeliveryAttempt, Notification, RunEvent, TrainingRun
 from kfadapter.training.states import RunState
+from kfadapter.training.watcher import sighting
 
 PAGE_SIZE = 50
 # Events of a run's history that are changes of its state; `ended` says which by itself.
@@ -172,6 +174,23 @@ class TrainingJobs:
             )
         log.info("run to be stopped", action="stop_requested", run_id=run_id, trainingjob_id=run.job_id)
         return await self._stop_own(run)
+
+    async def stopped_by_hand(self, run_id: str) -> None:
+        """A person has stopped a run, and Kubeflow took the order: its end is told, as a canceled one."""
+        await self._ledger.stopped_by_hand(run_id, now=self._clock.now())
+
+    async def deleted_by_hand(self, run: Run) -> None:
+        """A person has deleted a run: nothing will be heard of it any more, so its end is told now.
+
+        Args:
+            run: As Kubeflow had it last. One that had not ended is lost.
+        """
+        now = self._clock.now()
+        await self._ledger.observe([sighting(run)], now=now)
+        known = await self._ledger.run(run.run_id)
+        if known is not None and known.state is RunState.ACTIVE:
+            with contextlib.suppress(TransitionRefused):  # the watcher was quicker
+                await self._ledger.lose(run.run_id, reason="the run was deleted", now=now)
 
     async def _stop_own(self, run: TrainingRun) -> Stopped:
         try:

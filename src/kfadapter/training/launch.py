@@ -28,6 +28,7 @@ from kfadapter.errors import (
     LaunchFailed,
     TransitionRefused,
 )
+from kfadapter.kubeflow.creation import created
 from kfadapter.kubeflow.resources import Run
 from kfadapter.kubeflow.runs import NewRun
 from kfadapter.training.ledger import Ledger
@@ -50,7 +51,7 @@ log = structlog.get_logger(__name__)
 
 
 class StartsRuns(Protocol):
-    """What launching needs of Kubeflow: `kubeflow.runs`."""
+    """What launching needs of Kubeflow: `kubeflow.runs.Runs`, whose errors tell what is known of the outcome."""
 
     async def create(self, new: NewRun) -> Run: ...
 
@@ -222,7 +223,7 @@ class Launcher:
         if intended.is_joined:
             return Launched(run=await self._settled(intended.run, flight), is_joined=True)
         try:
-            run = await self._runs.create(new_run(intended.run))
+            run = await created(self._runs, new_run(intended.run), answer_seconds=self._answer_seconds)
         except KubeflowError as exc:
             return await self._not_created(intended.run, flight, exc)
         return Launched(run=await self._accepted(run))

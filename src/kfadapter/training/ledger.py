@@ -174,10 +174,14 @@ class Ledger:
         """Kubeflow took the order to terminate the run."""
         await self._transactions.note(ledger_watch.stop_accepted, run_id, now)
 
+    async def stopped_by_hand(self, run_id: str, *, now: datetime) -> None:
+        """Kubeflow took a person's order to terminate the run; nothing when the ledger does not have it."""
+        await self._transactions.note(ledger_watch.stopped_by_hand, run_id, now)
+
     # Telling
 
     async def claim_due(self, *, now: datetime, until: datetime, limit: int) -> list[Notification]:
-        """Take notifications that are due, in order per job; nobody else gets them before `until`."""
+        """Take notifications that are due, in order per job, at most `limit`; nobody else gets them before `until`."""
         return await self._transactions.note(ledger_notifications.claim_due, self.claimant, now, until, limit)
 
     async def next_due(self, *, now: datetime) -> datetime | None:
@@ -211,7 +215,7 @@ class Ledger:
         return found
 
     async def forget_jobs(self, *, before: datetime, limit: int) -> int:
-        """Delete jobs whose newest execution is older, and that are over and told. Returns how many."""
+        """Delete at most `limit` jobs whose newest execution is older, and that are over and told. Returns how many."""
         return await self._transactions.write(ledger_retention.forget_jobs, before, limit)
 
     # Reading
@@ -227,7 +231,13 @@ class Ledger:
     async def jobs(
         self, *, limit: int, after: tuple[datetime, str] | None = None, which: JobFilter | None = None
     ) -> list[JobRecord]:
-        """Jobs by their latest execution, newest first, each with its newest run."""
+        """Jobs by their latest execution, newest first, each with its newest run.
+
+        Args:
+            limit: How many at most.
+            after: Time of the latest execution and id of the job that the page before ended with.
+            which: Only those that meet it.
+        """
         return await self._transactions.read(ledger_reads.newest_jobs, limit, after, which)
 
     async def job(self, job_id: str) -> JobRecord | None:

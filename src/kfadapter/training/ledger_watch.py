@@ -134,6 +134,17 @@ def stop_accepted(connection: Connection, run_id: str, now: datetime) -> None:
         add_event(connection, run_id, now, "stop_accepted")
 
 
+def stopped_by_hand(connection: Connection, run_id: str, now: datetime) -> None:
+    """Kubeflow took a person's order to terminate the run; who waits for its end is told of it."""
+    if find_run(connection, run_id) is None:
+        return
+    run = locked_run(connection, run_id)
+    if run.stop_requested_at is None:
+        change_run(connection, run, stop_requested_at=now, stop_accepted_at=now)
+        add_event(connection, run_id, now, "stop_requested", why="by hand")
+        add_event(connection, run_id, now, "stop_accepted")
+
+
 def mark(connection: Connection, name: str) -> datetime | None:
     """A time that was kept under this name."""
     return connection.execute(select(watch_marks.c.at).where(watch_marks.c.name == name)).scalar()

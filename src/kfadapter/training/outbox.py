@@ -44,9 +44,13 @@ class Notified(Protocol):
     """One that is told of ends."""
 
     @property
-    def timeout_seconds(self) -> float: ...
+    def timeout_seconds(self) -> float:
+        """How long one try may take."""
+        ...
 
-    async def notify(self, payload: Mapping[str, Any]) -> Answer: ...
+    async def notify(self, payload: Mapping[str, Any]) -> Answer:
+        """Send one notification, once. Never raises for what the other side does: the answer's verdict tells."""
+        ...
 
 
 class ReportsRuns(Protocol):

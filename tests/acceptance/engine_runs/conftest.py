@@ -19,7 +19,8 @@ import yaml
 from kfadapter.clock import SystemClock
 from kfadapter.engine.config import EngineSettings
 from kfadapter.engine.running.events import Event
-from kfadapter.engine.running.supervisor import RunOrder, Supervisor
+from kfadapter.engine.running.run_order import RunOrder
+from kfadapter.engine.running.supervisor import Supervisor
 
 INSTALLER_NAMES = ("PATH", "HOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 PATIENCE_SECONDS = 60.0

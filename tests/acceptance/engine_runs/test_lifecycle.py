@@ -22,6 +22,8 @@ from kfadapter.engine.config import EngineSettings
 from kfadapter.engine.running.events import EventReader
 from kfadapter.engine.running.processes import RUN_MARKER, all_pids, carries, start_ticks
 from kfadapter.engine.running.run_directory import RunDirectory
+from kfadapter.engine.running.runner_process import RunnerProcess
+from kfadapter.engine.running.runner_settings import RunnerSettings
 from kfadapter.engine.running.supervisor import Supervisor
 from kfadapter.errors import EngineError
 
@@ -132,6 +134,19 @@ async def test_termination_leaves_no_process(engine: Any, holding: dict[str, Any
     assert pids(run_id) == []
     states = [event.data["state"] for event in engine.rows.events[run_id] if event.type == "run.state"]
     assert states == ["CANCELING"]
+
+
+async def test_a_run_that_is_terminated_before_its_process_has_begun_is_canceled(
+    make_order: Any, holding: dict[str, Any], tmp_path: Path
+) -> None:
+    directory = RunDirectory(tmp_path / "run")
+    directory.write_order(make_order(holding, parameters={"place": "/nowhere"}).to_json(), 0)
+    directory.cancel()
+    process = RunnerProcess.start(directory, RunnerSettings(data_dir=tmp_path))
+    process.signal(signal.SIGTERM)
+    await asyncio.wait_for(process.ended(), 20)
+    ends = [event.data for event in EventReader(directory.events) if event.type == "run.finished"]
+    assert [(end["state"], end["error"]["message"]) for end in ends] == [("CANCELED", "the run was terminated")]
 
 
 async def test_what_a_task_leaves_behind_ends_with_it(engine: Any, holding: dict[str, Any], tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ from kfadapter.errors import FilterRefused
 from kfadapter.events import log
 from kfadapter.events.filters import EventFilter
 from kfadapter.events.log_conditions import condition
+from kfadapter.events.subscriptions import SubscriptionState
 from kfadapter.events.types import EventType
+from kfadapter.training.states import RunState
 from support.events import everything, new_event
 from support.ledgers import new_database
 
@@ -109,3 +111,10 @@ def test_short_and_long_names_of_types_mean_the_same() -> None:
         == EventFilter.of({"types": ["org.kfadapter.run.*"]}).wanted_types
     )
     assert EventFilter.of({"types": ["run.finished"]}).wanted_types == {EventType.RUN_FINISHED}
+
+
+def test_a_state_that_no_event_can_have_is_refused() -> None:
+    with pytest.raises(FilterRefused, match="FAILURE"):
+        EventFilter.wished({"states": ["failed", "Failure"]})
+    known = {state.upper() for kind in (RunState, SubscriptionState) for state in kind}
+    assert EventFilter.wished({"states": sorted(known)}).wanted_states == known

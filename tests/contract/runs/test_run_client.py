@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kfadapter.client import AsyncClient, Client
+from kfadapter.client import AsyncClient, Client, RunTimeout
 from kfadapter.testing.kubeflow import FakeKubeflow
 from support.adapter import RunningAdapter
 
@@ -27,6 +27,12 @@ def test_a_run_from_its_start_to_its_deletion(cluster: FakeKubeflow, client: Cli
     assert run.failure is not None
     assert run.failure["task"] == "train"
     assert client.runs.log(failed_run, "train", tail=1) == b"line 99\n"
+    assert [lines.lines for lines in client.runs.follow_log(failed_run, "train", tail=1)] == [("line 99",)]
+    assert [task["name"] for task in client.runs.tasks(failed_run).tasks] == ["prepare", "for-loop-1", "train"]
+    assert client.runs.timeline(failed_run).slowest_path[-1] == "train"
+    assert client.runs.wait(failed_run).state == "FAILED"
+    with pytest.raises(RunTimeout):
+        client.runs.wait(started.run_id, timeout_seconds=0.1)
     assert client.runs.artifacts(failed_run).unavailable[0]["what"] == "artifacts"
     clone = client.runs.clone(failed_run, arguments={"epochs": 5})
     rows = {row["name"]: row for row in client.runs.compare(failed_run, clone.run_id).arguments}
@@ -59,6 +65,10 @@ def test_a_recurring_run_from_its_making_to_its_deletion(client: Client) -> None
 async def test_the_same_awaited(adapter: RunningAdapter, failed_run: str) -> None:
     async with AsyncClient(adapter.url) as client:
         assert (await client.runs.get(failed_run)).state == "FAILED"
+        assert (await client.runs.wait(failed_run)).state == "FAILED"
+        assert [lines.task async for lines in client.runs.follow_log(failed_run, "train", tail=1)] == ["train"]
+        assert len((await client.runs.tasks(failed_run)).tasks) == 3
+        assert (await client.runs.timeline(failed_run)).run_id == failed_run
         assert [run.run_id async for run in client.runs.iterate(text="run-0")] == [failed_run]
         made = await client.recurring_runs.create(
             name="n", pipeline="train", interval_seconds=60, arguments={"rate": 1}

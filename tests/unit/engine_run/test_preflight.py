@@ -1,5 +1,6 @@
 """What is refused and what is warned of, before anything runs."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from kfadapter.engine.config import EngineSettings
 from kfadapter.engine.running.abilities import Abilities
 from kfadapter.engine.running.preflight import preflight
 from kfadapter.engine.running.runner_settings import RunnerSettings
+from support.programs import Programs
 
 LIGHT = ["sh", "-ec", "python3 -m kfp.dsl.executor_main", "source"]
 
@@ -73,6 +75,20 @@ def test_harmless_kubernetes_settings_are_warned_of(setting: str) -> None:
     assert found(spec(), {setting: {}}) == {("train", "warning", setting)}
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "told"),
+    [
+        ("podMetadata", {"labels": {"team": "ran"}}, ": label team=ran"),
+        ("nodeSelector", {"labels": {"disk": "ssd"}}, ": on a node with disk=ssd"),
+        ("tolerations", "odd", ""),
+    ],
+)
+def test_an_ignored_setting_is_told_in_words(setting: str, value: Any, told: str) -> None:
+    platform = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {"exec": {setting: value}}}}}}
+    (finding,) = preflight(spec(), platform, able())
+    assert finding.message == f"the Kubernetes setting {setting} is ignored{told}"
+
+
 def test_deadlines_are_honoured_and_limits_warned_of() -> None:
     assert found(spec(), {"activeDeadlineSeconds": "5"}) == set()
     limits = light(cpuLimit=1, memoryLimit=1, resourceCpuLimit="1")
@@ -99,13 +115,28 @@ def test_broken_documents_are_refused_not_crashed_on() -> None:
 BUSYBOX = {"container": {"image": "busybox", "command": ["echo"]}}
 
 
-def test_images_run_where_there_is_a_container_program() -> None:
-    assert found(spec(BUSYBOX), containers="docker") == set()
-    assert found(spec(light(resourceMemoryLimit="1G")), containers="podman") == set()
+@pytest.fixture
+def programs(tmp_path: Path) -> dict[str, str]:
+    return Programs(tmp_path / "programs").settings
+
+
+def test_images_run_where_there_is_a_container_program(programs: dict[str, str]) -> None:
+    with_programs = partial(found, container_environment=programs)
+    assert with_programs(spec(BUSYBOX), containers="docker") == set()
+    assert with_programs(spec(light(resourceMemoryLimit="1G")), containers="podman") == set()
     gpu = light(accelerator={"resourceType": "nvidia.com/gpu", "resourceCount": "1"})
-    assert found(spec(gpu), containers="docker") == set()
+    assert with_programs(spec(gpu), containers="docker") == set()
     tpu = light(accelerator={"resourceType": "google.com/tpu", "resourceCount": "1"})
-    assert found(spec(tpu), containers="docker") == {("train", "refused", "accelerator google.com/tpu")}
+    assert with_programs(spec(tpu), containers="docker") == {("train", "refused", "accelerator google.com/tpu")}
+
+
+@pytest.mark.parametrize("program", ["docker", "podman"])
+def test_what_is_to_run_in_a_container_is_refused_where_the_program_is_missing(tmp_path: Path, program: str) -> None:
+    lacking: dict[str, Any] = {"containers": program, "container_environment": {"PATH": str(tmp_path)}}
+    assert found(spec(BUSYBOX), **lacking) == {("train", "refused", "container image busybox")}
+    assert found(spec(), **lacking) == set()
+    assert able(**lacking).warning == "there is no program to run containers with"
+    assert able().warning == ""
 
 
 @pytest.mark.parametrize(
@@ -121,10 +152,11 @@ def test_the_host_runs_commands_that_are_not_in_their_image(container: dict[str,
     assert found(spec({"container": container}), containers="host") == {("train", severity, image)}
 
 
-def test_volumes_need_a_container() -> None:
+def test_volumes_need_a_container(programs: dict[str, str]) -> None:
     mount = {"emptyDirMounts": [{"volumeName": "v", "mountPath": "/v", "sizeLimit": "1Gi"}]}
     feature = "an empty-directory volume"
-    assert found(spec(BUSYBOX), mount, containers="docker") == {("train", "warning", feature)}
+    docker: dict[str, Any] = {"containers": "docker", "container_environment": programs}
+    assert found(spec(BUSYBOX), mount, **docker) == {("train", "warning", feature)}
     assert ("train", "refused", feature) in found(spec(BUSYBOX), mount, containers="host")
     assert found(spec(), mount) == {("train", "refused", feature)}
 
@@ -157,3 +189,23 @@ def test_a_limit_that_is_no_number_is_refused(asked: Any) -> None:
         spec(), {"platforms": {"kubernetes": {"pipelineConfig": {"activeDeadlineSeconds": asked}}}}, able()
     )
     assert [(one.severity, one.feature) for one in found] == ([("refused", "activeDeadlineSeconds")] if asked else [])
+
+
+def test_tasks_that_wait_for_each_other_are_refused() -> None:
+    found = preflight(spec(task={"dependentTasks": ["train"]}), None, able())
+    assert [(one.task, one.severity, one.feature) for one in found] == [("", "refused", "circle")]
+    assert found[0].message == "tasks wait for each other: train -> train"
+
+
+def test_retries_of_a_dag_are_warned_of() -> None:
+    inner = {"dag": {"tasks": {"train": {"componentRef": {"name": "train"}}}}}
+    task = {"componentRef": {"name": "inner"}, "retryPolicy": {"maxRetryCount": 2}}
+    found = preflight(spec(task=task, inner=inner), None, able())
+    assert [(one.task, one.severity, one.feature) for one in found] == [("train", "warning", "retries")]
+
+
+def test_an_artifact_that_no_run_can_be_given_is_refused() -> None:
+    document = spec()
+    artifact = {"artifactType": {"schemaTitle": "system.Dataset"}}
+    document["root"]["inputDefinitions"] = {"artifacts": {"data": artifact, "more": {**artifact, "isOptional": True}}}
+    assert found(document) == {("", "refused", "input artifact")}

@@ -205,6 +205,20 @@ def test_an_input_without_a_value_fails_the_task_by_name(bench: Any) -> None:
     assert "'must' has no value" in run.scheduler.root.failure.message
 
 
+@pytest.mark.parametrize(
+    ("tasks", "circle"),
+    [
+        ({"a": {"dependentTasks": ["a"]}}, "a -> a"),
+        ({"x": {}, "a": {"dependentTasks": ["c", "x"]}, "b": {"dependentTasks": ["a"]}, "c": output_of("b")}, "a -> "),
+        ({"a": {"dependentTasks": ["b"], **ANYWAY}, "b": {"dependentTasks": ["a"]}}, "a -> b -> a"),
+    ],
+)
+def test_tasks_that_wait_for_each_other_fail_at_once(bench: Any, tasks: dict[str, Any], circle: str) -> None:
+    run = bench({"inner": {"componentRef": {"name": "inner"}}}, {"inner": dag(tasks)}).start()
+    assert (run.ended, run.states(), run.launched) == ("FAILED", {"root": "FAILED", "inner": "FAILED"}, {})
+    assert f"tasks wait for each other: {circle}" in run.scheduler.root.failure.message
+
+
 def test_a_dependency_on_a_task_that_does_not_exist_fails(bench: Any) -> None:
     run = bench({"a": {"dependentTasks": ["ghost"]}}).start()
     assert "'ghost', which is no task" in run.scheduler.root.failure.message

@@ -170,3 +170,9 @@ def test_a_reason_is_short_and_one_line() -> None:
 def test_odd_error_bodies_are_survived() -> None:
     for body in (b"[]", b'"text"', b"null", b"\xff\xfe", b'{"code":"x","message":7,"details":{}}', b'{"details":[3]}'):
         assert refusal(500, JSON, body).reason
+
+
+@pytest.mark.parametrize("status", [401, 429, 503])
+def test_the_words_of_a_proxy_are_told_as_what_came_instead_of_kubeflow(status: int) -> None:
+    error = refusal(status, "text/plain", b"no healthy upstream\n")
+    assert error.reason == f"Kubeflow answered with status {status}: no healthy upstream"

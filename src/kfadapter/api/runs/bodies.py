@@ -71,6 +71,7 @@ def task_body(task: Task) -> dict[str, Any]:
         "error": task.error or None,
         "attempts": task.attempts,
         "cached": task.cached,
+        "iteration_index": task.iteration_index,
         "has_log": has_log(task),
         "inputs": task.inputs.to_json() if task.inputs else None,
         "outputs": task.outputs.to_json() if task.outputs else None,

@@ -18,7 +18,9 @@ def change_router(service: Service) -> APIRouter:
 
     @router.post("/{run_id}:terminate", status_code=202, summary="Stop a run; who waits for its end is told")
     async def terminate_run(run_id: str) -> Response:
-        return json_answer(_state(await room.changes.terminate(run_id)), status=202)
+        run = await room.changes.terminate(run_id)
+        await service.jobs.stopped_by_hand(run_id)
+        return json_answer(_state(run), status=202)
 
     @router.post("/{run_id}:archive", summary="Put a run away")
     async def archive_run(run_id: str) -> Response:
@@ -30,7 +32,7 @@ def change_router(service: Service) -> APIRouter:
 
     @router.delete("/{run_id}", status_code=204, summary="Delete a run, its labels too; one that goes on is ended")
     async def delete_run(run_id: str) -> Response:
-        await room.changes.delete(run_id)
+        await service.jobs.deleted_by_hand(await room.changes.delete(run_id))
         return Response(status_code=204)
 
     @router.patch("/{run_id}", summary="Add, change and remove labels")

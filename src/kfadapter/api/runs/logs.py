@@ -11,6 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from kfadapter.api.bounded import BoundedRoute
 from kfadapter.api.byteranges import ranged_answer
+from kfadapter.api.pauses import with_pauses
 from kfadapter.errors import KubeflowInvalid, KubeflowNotFound, QueryRefused
 from kfadapter.kubeflow.resources import Run
 from kfadapter.kubeflow.tasks import Task
@@ -27,6 +28,8 @@ LOG_ANSWERS: dict[int | str, dict[str, Any]] = {
     }
 }
 STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+# As the stream of events does.
+SIGN_SECONDS = 15.0
 MAX_TAIL = 1_000_000
 LARGEST_OFFSET = 2**53
 MAX_POSITION = 64 * 1024
@@ -106,12 +109,19 @@ async def _every_log(logs: TaskLogs, run: Run, tasks: list[Task], tail: int | No
             yield prefix + rest + b"\n"
 
 
-async def _stream(events: AsyncIterator[Followed], tail: int | None) -> AsyncGenerator[bytes, None]:
-    """Events as Server-Sent Events. With `tail`, what was there before begins with so many last lines a task."""
+async def _stream(
+    events: AsyncIterator[Followed], tail: int | None, sign_seconds: float = SIGN_SECONDS
+) -> AsyncGenerator[bytes, None]:
+    """Events as Server-Sent Events. With `tail`, what was there before begins with so many last lines a task.
+
+    While nothing is printed a comment comes every `sign_seconds`, so that nothing in between takes the stream for dead.
+    """
     seen: set[str] = set()
     yield b": follows\n\n"
-    async for event in events:
+    async for event in with_pauses(events, sign_seconds):
         match event:
+            case None:
+                yield b": still follows\n\n"
             case LogLines():
                 lines = event.lines
                 if tail is not None and event.task.task_id not in seen:

@@ -84,6 +84,7 @@ class TaskShape(Shape):
     error: str | None
     attempts: int | None
     cached: bool
+    iteration_index: int | None = Field(description="Which iteration of a loop it is or is in, from 0.")
     has_log: bool
     inputs: ValuesShape | None
     outputs: ValuesShape | None

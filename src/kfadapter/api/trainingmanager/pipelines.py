@@ -93,7 +93,13 @@ class PipelineRoutes:
         return json_answer({"versions_list": names}, headers=page_headers(page))
 
     async def upload(self, request: Request) -> Response:
-        """A package becomes a pipeline, or the next version of one. It is validated before Kubeflow sees it."""
+        """A package becomes a pipeline, or the next version of one. It is validated before Kubeflow sees it.
+
+        Raises:
+            BadRequest: There is no name, or no file in the form.
+            PackageError: The package is not one that can be run; PackageTooLarge: it exceeds the limit.
+            KubeflowError, TimeoutError: Kubeflow refused, or was away.
+        """
         name = request.path_params["name"]
         if not name.strip():
             raise BadRequest("A pipeline needs a name: POST /pipelineIds/{name}")

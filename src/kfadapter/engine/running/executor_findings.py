@@ -18,6 +18,9 @@ from kfadapter.engine.running.placement import (
     placed,
 )
 from kfadapter.engine.running.vaults import Vault
+from kfadapter.errors import PackageError
+from kfadapter.pipelines.fields import Fields
+from kfadapter.pipelines.kubernetes_settings import read_settings
 
 LIMITS = {
     "cpuLimit": "CPU limit",
@@ -86,12 +89,17 @@ class ContainerFindings:
             elif setting in MOUNTS:
                 yield from self._mounts(setting)
             elif setting not in HONOURED:
-                yield warned(self._path, setting, f"the Kubernetes setting {setting} is ignored")
+                yield self._ignored(setting)
 
     def _image(self) -> Iterator[Finding]:
         image = str(self._container.get("image", ""))
         feature = f"container image {image}"
-        if self._place is Place.HOST:
+        if self._place is Place.CONTAINER and self._able.lacks_program:
+            message = (
+                f"it is to run in a container, and there is no program {self._able.containers} on the engine's PATH"
+            )
+            yield refused(self._path, feature, f"{message} ({SETTING} is {self._able.containers})")
+        elif self._place is Place.HOST:
             message = f"its command runs on the engine's machine itself, without the image {image}"
             yield warned(self._path, feature, f"{message}, because {SETTING} is host")
         elif self._place is None and self._able.containers is Containers.HOST and needs_its_image(self._container):
@@ -161,4 +169,13 @@ class ContainerFindings:
 
     def _pull_policy(self) -> Iterator[Finding]:
         if self._place is not Place.CONTAINER:
-            yield warned(self._path, "imagePullPolicy", "the Kubernetes setting imagePullPolicy is ignored")
+            yield self._ignored("imagePullPolicy")
+
+    def _ignored(self, setting: str) -> Finding:
+        """A setting that means nothing here, with what it says in words where it can be read."""
+        try:
+            words = [one.text for one in read_settings(Fields({setting: self._kubernetes[setting]}, ""))]
+        except PackageError:
+            words = []
+        told = f": {', '.join(words)}" if words else ""
+        return warned(self._path, setting, f"the Kubernetes setting {setting} is ignored{told}")

@@ -6,6 +6,7 @@ Field names and meanings are those of kubeflow/pipelines' `pipeline_spec.proto` 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from kfadapter.errors import EngineError
@@ -143,6 +144,16 @@ class Component:
     def tasks(self) -> dict[str, Task]:
         tasks = _object(_object(self.document, "dag"), "tasks")
         return {name: Task(name, document) for name, document in tasks.items()}
+
+    @cached_property
+    def circle(self) -> str:
+        """Tasks of a DAG that wait for each other, in a sentence; empty when there are none."""
+        upstream = {name: [one for one in task.upstream if one in self.tasks] for name, task in self.tasks.items()}
+        try:
+            TopologicalSorter(upstream).prepare()
+        except CycleError as exc:
+            return "tasks wait for each other: " + " -> ".join(exc.args[1])
+        return ""
 
     @property
     def dag_outputs(self) -> Mapping[str, Any]:

@@ -48,12 +48,19 @@ class _Inspection:
         except EngineError as exc:
             yield refused("", "activeDeadlineSeconds", str(exc))
         root = self._pipeline.root
+        for name, declared in root.input_artifacts.items():
+            if not declared.is_optional:
+                yield refused(
+                    "", "input artifact", f"it needs the input artifact {name!r}, and a run can be given none"
+                )
         if root.is_dag:
             yield from self._dag(root, "", (), optional=False)
         else:
             yield refused("", "no DAG", "the pipeline has no tasks")
 
     def _dag(self, component: Component, path: str, around: tuple[str, ...], *, optional: bool) -> Iterator[Finding]:
+        if component.circle:
+            yield refused(path, "circle", component.circle)
         for name, task in component.tasks.items():
             inside = f"{path}.{name}" if path else name
             may_be_skipped = optional or bool(task.condition)
@@ -70,6 +77,8 @@ class _Inspection:
         if component.name in around:
             yield refused(path, "recursion", f"component {component.name!r} contains itself")
         elif component.is_dag:
+            if task.retry.get("maxRetryCount"):
+                yield warned(path, "retries", "a DAG is not tried again as a whole, only tasks in it are")
             yield from self._dag(component, path, (*around, component.name), optional=optional)
         else:
             yield from executor_findings(self._pipeline, component, path, self._able)

@@ -65,7 +65,12 @@ def carries(pid: int, markers: Mapping[str, str]) -> bool:
 
 
 def end_marked(markers: Mapping[str, str], seconds: float = SWEEP_SECONDS) -> int:
-    """Kill every process that carries these markers, until there is none; how many were found."""
+    """Kill every process that carries these markers, until there is none; how many were found.
+
+    Args:
+        markers: Variables of the process's environment, all of which it must have with these values.
+        seconds: After so long it is given up; what goes on starting processes could go on for ever.
+    """
     ended: set[int] = set()
     deadline = time.monotonic() + seconds
     while found := [pid for pid in all_pids() if start_ticks(pid) is not None and carries(pid, markers)]:
@@ -83,6 +88,9 @@ def end_session(session: int, seconds: float = SWEEP_SECONDS) -> None:
 
     Only to be called right after that end was seen: as long as the session has processes its number is not given away,
     but later it may belong to somebody else.
+
+    Args:
+        seconds: After so long it is given up.
     """
     deadline = time.monotonic() + seconds
     while found := [pid for pid in all_pids() if _session(pid) == session]:
@@ -167,7 +175,12 @@ class Children:
             self._known.discard(pid)
 
     def sweep(self, belongs: Callable[[int], bool], seconds: float = SWEEP_SECONDS) -> int:
-        """End the left-behind children that `belongs` picks, with their own children; how many there were."""
+        """End the left-behind children that `belongs` picks, with their own children; how many there were.
+
+        Args:
+            belongs: Told a process id.
+            seconds: After so long it is given up.
+        """
         ended: set[int] = set()
         deadline = time.monotonic() + seconds
         while found := self._strays(belongs):

@@ -46,8 +46,10 @@ class RunnerProcess:
             log = (os.POSIX_SPAWN_OPEN, 1, str(directory.log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             streams = [(os.POSIX_SPAWN_DUP2, told, 0), log, (os.POSIX_SPAWN_DUP2, 1, 2)]
             reset = [signal.SIGTERM, signal.SIGINT, signal.SIGCHLD]
+            # Kept back until the runner can take them: a run that is terminated at once is canceled, not lost.
+            held = [signal.SIGTERM, signal.SIGINT]
             pid = os.posix_spawn(
-                argv[0], argv, variables, file_actions=streams, setsid=True, setsigmask=[], setsigdef=reset
+                argv[0], argv, variables, file_actions=streams, setsid=True, setsigmask=held, setsigdef=reset
             )
         finally:
             os.close(told)

@@ -200,6 +200,8 @@ class Scheduler:
 
     def _begin_dag(self, node: Node) -> None:
         self._run(node)
+        if node.component.circle:
+            return self._fail(node, Code.INVALID, node.component.circle)
         scope = node.scope = Scope(owner=node, inputs=node.inputs)
         for name, task in node.component.tasks.items():
             scope.nodes[name] = self._tree.task(node, task)
@@ -211,6 +213,7 @@ class Scheduler:
                 self._consider(scope, one)
         if not scope.nodes:
             self._close(node)
+        return None
 
     def _connect(self, scope: Scope, node: Node) -> None:
         upstream = node.task.upstream if node.task else ()

@@ -11,8 +11,6 @@ import heapq
 import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -28,11 +26,11 @@ from kfadapter.engine.running.following import Follower
 from kfadapter.engine.running.installers import Installer
 from kfadapter.engine.running.lost_runs import close_run
 from kfadapter.engine.running.nodes import Code, Failure
-from kfadapter.engine.running.placement import Containers
 from kfadapter.engine.running.preparation import Preparation
 from kfadapter.engine.running.processes import Children
 from kfadapter.engine.running.removal import remove_tree
 from kfadapter.engine.running.run_directory import RunDirectory
+from kfadapter.engine.running.run_order import RunOrder
 from kfadapter.engine.running.runner_process import RunnerProcess
 from kfadapter.engine.running.runner_settings import RunnerSettings
 from kfadapter.errors import EngineError
@@ -48,37 +46,6 @@ EXIT_TAKEN = 75
 
 log = structlog.get_logger()
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunOrder:
-    """Everything a run needs.
-
-    Attributes:
-        run_id: The run's UUID.
-        display_name: The run's name.
-        pipeline_name: The pipeline's name (`pipelineInfo.name`).
-        pipeline_spec: The IR document.
-        platform_spec: The second document, or None.
-        parameters: Arguments, already validated against the root's inputs.
-        pipeline_root: As the caller gave it; empty: the engine's own.
-        created_at: When the run was created; the queue's order.
-        pipeline_id: The uploaded pipeline it is a run of; empty for a spec of its own.
-    """
-
-    run_id: str
-    display_name: str
-    pipeline_name: str
-    pipeline_spec: Mapping[str, Any]
-    platform_spec: Mapping[str, Any] | None
-    parameters: Mapping[str, Any]
-    pipeline_root: str
-    created_at: datetime
-    pipeline_id: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """The order as run.json holds it."""
-        return {**vars(self), "created_at": timestamp(self.created_at)}
 
 
 class Supervisor:
@@ -117,18 +84,12 @@ class Supervisor:
         """
         with self._close:
             self._close.enter_context(take_data_directory(self._settings))
-            self._warn_of_the_host()
+            able = self._settings.abilities
+            if able.warning:
+                log.warning(able.warning, action="containers", setting=f"KFADAPTER_ENGINE_CONTAINERS={able.containers}")
             takes_hints = self._close.enter_context(listen_for_hints(self._settings.wake, self._take_hint))
             self._look_seconds = LOOK_SECONDS if takes_hints else LOOK_SECONDS_WITHOUT_HINTS
             self._close = self._close.pop_all()
-
-    def _warn_of_the_host(self) -> None:
-        if self._settings.abilities.containers is Containers.HOST:
-            log.warning(
-                "commands of container images run on this machine itself, without their images",
-                action="containers_on_host",
-                setting="KFADAPTER_ENGINE_CONTAINERS=host",
-            )
 
     async def stop(self, *, end_runs: bool = False) -> None:
         """Let go of everything. Runs go on without the service, unless they are to be ended.

@@ -126,19 +126,49 @@ def _packed(parts: Sequence[Placement]) -> Placement:
     limit = max(
         max((part.width for part in parts), default=0.0), math.sqrt(area * 1.7), min(side_by_side, _WIDE_ENOUGH)
     )
+    rows: list[_Row] = []
+    for part in parts:
+        row = next((row for row in rows if row.takes(part, limit)), None)
+        if row is None:
+            row = _Row(top=rows[-1].top + rows[-1].height + GAP_X if rows else 0.0, height=part.height)
+            for earlier in rows[-1:]:
+                earlier.is_last = False
+            rows.append(row)
+        row.add(part)
+    return _together([placed for row in rows for placed in row.parts])
+
+
+def _together(parts: Sequence[tuple[Placement, float, float]]) -> Placement:
+    """Placements moved by some pixels to the right and down, as one."""
     corners: dict[str, Point] = {}
     routes: dict[tuple[str, str], tuple[Point, ...]] = {}
-    x = y = row = width = 0.0
-    for part in parts:
-        if x > 0 and x + part.width > limit:
-            x, y, row = 0.0, y + row + GAP_X, 0.0
+    for part, x, y in parts:
         corners.update((id_, (x + left, y + top)) for id_, (left, top) in part.corners.items())
         routes.update(
             (line, tuple((x + left, y + top) for left, top in points)) for line, points in part.routes.items()
         )
-        width = max(width, x + part.width)
-        x, row = x + part.width + GAP_X, max(row, part.height)
-    return Placement(corners=corners, routes=routes, width=width, height=y + row)
+    width = max((x + part.width for part, x, _ in parts), default=0.0)
+    height = max((y + part.height for part, _, y in parts), default=0.0)
+    return Placement(corners=corners, routes=routes, width=width, height=height)
+
+
+@dataclass(kw_only=True)
+class _Row:
+    """Parts side by side; the last row may still grow in height, earlier ones take what fits."""
+
+    top: float
+    height: float
+    right: float = 0.0
+    is_last: bool = True
+    parts: list[tuple[Placement, float, float]] = field(default_factory=list)
+
+    def takes(self, part: Placement, limit: float) -> bool:
+        return self.right + part.width <= limit and (self.is_last or part.height <= self.height)
+
+    def add(self, part: Placement) -> None:
+        self.parts.append((part, self.right, self.top))
+        self.height = max(self.height, part.height)
+        self.right += part.width + GAP_X
 
 
 class _Part:

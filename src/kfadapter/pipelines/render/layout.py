@@ -13,7 +13,7 @@ SUBTITLE = 17.0
 """Height of a second line."""
 STEP_HEIGHT = 36.0
 _NARROWEST = 112.0
-_TITLE_SIZE, _SUBTITLE_SIZE = 14.6, 11.8  # of the widest common fonts: DejaVu Sans, Verdana
+_TITLE_SIZE, _SUBTITLE_SIZE = 15.4, 11.8  # of the widest common fonts: DejaVu Sans, Verdana
 _LONGEST_STEP, _LONGEST_GROUP = 34, 64
 _WIDTHS = {
     **dict.fromkeys("ABCDEFGHJKLNOPQRSTUVXYZ", 0.66),

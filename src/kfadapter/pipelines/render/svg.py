@@ -280,4 +280,5 @@ def _text(text: str) -> str:
 
 
 def _attribute(text: str) -> str:
-    return quoteattr(_ILLEGAL.sub("\ufffd", text))
+    """What XML cannot hold stands as an escape, so that ids stay apart."""
+    return quoteattr(_ILLEGAL.sub(lambda found: f"\\u{ord(found[0]):04x}", text))

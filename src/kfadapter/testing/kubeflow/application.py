@@ -11,6 +11,8 @@ from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
 from kfadapter.testing.kubeflow.calls import Asked, Handler
+from kfadapter.testing.kubeflow.metadata_calls import SERVICE as METADATA_SERVICE
+from kfadapter.testing.kubeflow.metadata_calls import MetadataCalls
 from kfadapter.testing.kubeflow.pipeline_calls import PipelineCalls
 from kfadapter.testing.kubeflow.recurring_calls import RecurringCalls
 from kfadapter.testing.kubeflow.run_calls import ExperimentCalls, RunCalls
@@ -42,14 +44,26 @@ class Application:
         lock: Held while the world is used.
         prefix: A path prefix; with one it is a UI's server, which serves logs and artifacts too.
         tag_name: What healthz says.
+        metadata_prefix: Below which path ML Metadata is served; None: nowhere.
     """
 
-    def __init__(self, world: World, wire: Wire, lock: threading.RLock, *, prefix: str, tag_name: str) -> None:
+    def __init__(
+        self,
+        world: World,
+        wire: Wire,
+        lock: threading.RLock,
+        *,
+        prefix: str,
+        tag_name: str,
+        metadata_prefix: str | None,
+    ) -> None:
         self._world = world
         self._wire = wire
         self._lock = lock
         self._prefix = prefix
         self._tag_name = tag_name
+        self._metadata = MetadataCalls(world.metadata)
+        self._metadata_root = None if metadata_prefix is None else metadata_prefix + METADATA_SERVICE
         calls = (
             PipelineCalls(world, wire),
             ExperimentCalls(world, wire),
@@ -91,6 +105,8 @@ class Application:
             return text_reply(exc.status, exc.message)
 
     def _routed(self, asked: Asked) -> Reply:
+        if self._metadata_root is not None and asked.path.startswith(self._metadata_root):
+            return self._metadata.reply(asked.path.removeprefix(self._metadata_root), asked.body)
         path = asked.path.removeprefix(self._prefix)
         if not path.startswith("/apis"):
             return self._front_door(path, asked) if self._prefix else text_reply(404, "404 page not found\n")
@@ -117,6 +133,9 @@ class Application:
     def _front_door(self, path: str, asked: Asked) -> Reply:
         """What a UI's server has besides the API; its page for everything else."""
         content: bytes | None
+        if asked.method != "GET":
+            page = f"<!DOCTYPE html><html><body><pre>Cannot {asked.method} {path}</pre></body></html>"
+            return Reply(status=404, content_type="text/html; charset=utf-8", body=page.encode())
         if path == "/k8s/pod/logs":
             if not asked.one("podname"):
                 return text_reply(400, "podname argument is required")

@@ -9,6 +9,7 @@ from typing import Any, Self
 from kfadapter.clock import Clock, SystemClock
 from kfadapter.testing.faults import Fault, FaultLayer, FaultScript, RequestLog, SeenRequest
 from kfadapter.testing.kubeflow.application import Application
+from kfadapter.testing.kubeflow.metadata_world import FakeExecution
 from kfadapter.testing.kubeflow.wire import Wire, run_json
 from kfadapter.testing.kubeflow.world import Course, FakeRun, World
 from kfadapter.testing.loopback import LoopbackServer
@@ -30,10 +31,11 @@ class FakeKubeflow:
     Args:
         wire: `"2.17"` or `"2.3.0"`: which server it talks like.
         prefix: Path prefix, as `/pipeline`. With one it is a UI's server: it serves logs and artifacts too, with and
-            without the prefix.
+            without the prefix, and ML Metadata without it.
         clock: Where its times come from.
         port: 0 takes a free one.
         tag_name: What healthz says; None: the release of the wire form.
+        metadata_prefix: Where else than at the root a UI's server has ML Metadata; None: it has none.
 
     Attributes:
         world: Everything it holds, for tests that need more than the methods below; use it under `lock`.
@@ -48,6 +50,7 @@ class FakeKubeflow:
         clock: Clock | None = None,
         port: int = 0,
         tag_name: str | None = None,
+        metadata_prefix: str | None = "",
     ) -> None:
         form = Wire(wire)
         clock = clock or SystemClock()
@@ -58,7 +61,14 @@ class FakeKubeflow:
         self.log = RequestLog(clock)
         self.faults = FaultScript()
         said = form.tag_name if tag_name is None else tag_name
-        application = Application(self.world, form, self.lock, prefix=prefix, tag_name=said)
+        application = Application(
+            self.world,
+            form,
+            self.lock,
+            prefix=prefix,
+            tag_name=said,
+            metadata_prefix=metadata_prefix if prefix else None,
+        )
         self._server = LoopbackServer(FaultLayer(application, self.faults, self.log), port=port)
 
     def __enter__(self) -> Self:
@@ -270,6 +280,11 @@ class FakeKubeflow:
         """What the front door finds in an object store."""
         with self.lock:
             self.world.artifacts[bucket, key] = content
+
+    def record(self, run_id: str, *executions: FakeExecution) -> None:
+        """What the UI's server finds in ML Metadata of a run's tasks."""
+        with self.lock:
+            self.world.metadata.record(run_id, executions)
 
     def _add_run(self, name: str, state: str, fields: dict[str, Any]) -> FakeRun:
         run = self.world.add_run(name, state=state, **fields)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from kfadapter.clock import Clock
+from kfadapter.testing.kubeflow.metadata_world import MetadataWorld
 
 NOT_YET = datetime(1970, 1, 1, tzinfo=UTC)
 ENDED = frozenset({"SUCCEEDED", "FAILED", "CANCELED", "SKIPPED"})
@@ -149,6 +150,7 @@ class World:
         self.artifacts: dict[tuple[str, str], bytes] = {}
         self.pods: dict[str, Json] = {}
         self.pod_events: dict[str, list[Json]] = {}
+        self.metadata = MetadataWorld()
         self.course: Course | None = None
         self.add_experiment("Default", DEFAULT_DESCRIPTION)
 

@@ -84,3 +84,12 @@ def test_hundreds_of_lonely_boxes_become_a_block() -> None:
 
 def test_no_box_is_no_picture() -> None:
     assert place([], []) == Placement(corners={}, routes={}, width=0.0, height=0.0)
+
+
+def test_a_small_part_fills_an_earlier_row_instead_of_standing_far_away() -> None:
+    sizes = [(110, 50), (450, 150), (770, 900), (110, 50)]
+    given_boxes = [Box(id=f"b{number}", width=width, height=height) for number, (width, height) in enumerate(sizes)]
+    placed = place(given_boxes, [])
+    assert placed.corners["b3"][1] == placed.corners["b0"][1] == 0
+    assert placed.width < 770 + 110
+    assert not overlaps(placed, given_boxes)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kfadapter.pipelines.description import describe
@@ -104,6 +104,7 @@ def test_hostile_names_stay_texts_in_dot(name: str) -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=4, unique=True), st.text(max_size=30))
+@example(["\x08", "\x1f"], "")
 def test_any_text_makes_a_picture(names: list[str], title: str) -> None:
     graph = graph_of(names)
     assert len(nodes_in(to_svg(graph, title=title, states=dict.fromkeys(graph.by_id, title)))) == len(names)

@@ -1,4 +1,4 @@
-"""Events say names from a pipeline's first run on: who filters by name misses nothing."""
+"""What events say of runs: names from a pipeline's first run on, and what happens after a run's end."""
 
 from typing import Any
 
@@ -56,3 +56,26 @@ def test_a_first_run_of_a_training_job(adapter: RunningAdapter, fake: FakeKubefl
     run_id = adapter.http.post("/trainingjobs/7/execution", json=body).raise_for_status().json()["run_id"]
     fake.finish(run_id, "FAILED")
     assert {"run.created", "run.state.changed", "run.finished"} <= set(wait_for_the_end(adapter, "qoe"))
+
+
+def types_of_run(adapter: RunningAdapter, run_id: str) -> list[str]:
+    answer = adapter.http.get(f"/v1/runs/{run_id}/events", headers={"Accept": "application/json"})
+    return [one["type"].removeprefix("org.kfadapter.run.") for one in answer.raise_for_status().json()["events"]]
+
+
+def test_an_end_that_is_taken_back_is_told_as_a_contradiction(adapter: RunningAdapter, fake: FakeKubeflow) -> None:
+    pipeline_id = fake.add_pipeline("qoe")
+    [run_id] = fake.add_runs(1, pipeline_id=pipeline_id)
+    eventually(lambda: "finished" in types_of_run(adapter, run_id))
+    fake.finish(run_id, "FAILED")
+    eventually(lambda: "contradicted" in types_of_run(adapter, run_id))
+    assert types_of_run(adapter, run_id).count("finished") == 1
+    assert events_of(adapter, "qoe")[-1]["data"]["kept"] == "SUCCEEDED"
+
+
+def test_what_is_archived_already_is_not_told_again(adapter: RunningAdapter, fake: FakeKubeflow) -> None:
+    [run_id] = fake.add_runs(1)
+    for action in ("archive", "archive", "unarchive", "unarchive"):
+        assert adapter.http.post(f"/v1/runs/{run_id}:{action}").status_code == 200
+    told = types_of_run(adapter, run_id)
+    assert [kind for kind in told if "archived" in kind] == ["archived", "unarchived"]
