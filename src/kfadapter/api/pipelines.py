@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from kfadapter.api.answers import json_answer
+from kfadapter.api.answers import JSON_TYPE, encode, json_answer
 from kfadapter.api.bounded import BoundedRoute
 from kfadapter.api.parameters import (
     PAGE_SIZE,
@@ -35,6 +35,7 @@ from kfadapter.api.schemas.pipelines import (
     PipelineDetail,
     PipelinePage,
 )
+from kfadapter.kubeflow.sharing import SharedReads
 from kfadapter.pipelines.diff import diff
 from kfadapter.service import Service
 
@@ -53,6 +54,7 @@ def pipeline_router(service: Service) -> APIRouter:
     """The routes of pipelines; uploads are in a router of their own, since a body may take its time."""
     router = APIRouter(prefix="/v1/pipelines", tags=["pipelines"], route_class=BoundedRoute.of(service.settings))
     kubeflow, catalog = service.kubeflow, service.catalog
+    pages: SharedReads[bytes] = SharedReads()
 
     @router.get("", summary="Pipelines, a page at a time", response_model=PipelinePage)
     async def list_pipelines(
@@ -67,23 +69,30 @@ def pipeline_router(service: Service) -> APIRouter:
         page_token: PageToken = "",
     ) -> Response:
         wanted = list_filter(filter, name, text)
-        server = await known_server(kubeflow)
-        page = await kubeflow.pipelines.list(page_token=page_token, page_size=page_size, sort_by=sort_by, filter=wanted)
-        missing = unavailable(server)
-        if view is View.FULL:
-            found = await catalog.with_newest(page.items)
-            items = [full_body(one, server) for one in found]
-            missing += unread(found)
-        else:
-            items = [pipeline_body(one, server) for one in page.items]
-        return json_answer(
-            {
-                "pipelines": items,
-                "next_page_token": page.next_page_token or None,
-                "total_size": page.total_size,
-                "unavailable": missing,
-            }
-        )
+
+        async def read() -> bytes:
+            server = await known_server(kubeflow)
+            page = await kubeflow.pipelines.list(
+                page_token=page_token, page_size=page_size, sort_by=sort_by, filter=wanted
+            )
+            missing = unavailable(server)
+            if view is View.FULL:
+                found = await catalog.with_newest(page.items)
+                items = [full_body(one, server) for one in found]
+                missing += unread(found)
+            else:
+                items = [pipeline_body(one, server) for one in page.items]
+            return encode(
+                {
+                    "pipelines": items,
+                    "next_page_token": page.next_page_token or None,
+                    "total_size": page.total_size,
+                    "unavailable": missing,
+                }
+            )
+
+        question = repr((view, filter, name, text, sort_by, page_size, page_token))
+        return Response(await pages.read(question, read), media_type=JSON_TYPE)
 
     @router.get(
         "/by-name/{name:path}", summary="A pipeline by its name, with its latest version", response_model=PipelineDetail

@@ -126,8 +126,12 @@ class Tail:
         if not self._database.is_sqlite and await self._database.read(event_log.has_unplaced):
             while await self._database.write(event_log.place_new) == event_log.PLACED_AT_ONCE:
                 pass
-        while new := await self._database.read(event_log.read_after, self._end, PAGE):
-            self._take_up(new)
+        is_end = False
+        while not is_end:
+            new = await self._database.read(event_log.read_after, self._end, PAGE)
+            if new:
+                self._take_up(new)
+            is_end = len(new) < PAGE  # what is appended meanwhile wakes us again
 
     async def extent(self) -> Extent:
         """What the log holds now."""

@@ -25,6 +25,7 @@ from kfadapter.kubeflow.client import Kubeflow
 from kfadapter.kubeflow.contents import Contents, VersionContent
 from kfadapter.kubeflow.paging import PAGE_SIZE
 from kfadapter.kubeflow.resources import Page, Pipeline, PipelineVersion
+from kfadapter.kubeflow.sharing import SharedReads
 from kfadapter.recent import Recent
 
 LATEST = "latest"
@@ -80,6 +81,7 @@ class Catalog:
             clock, keep_seconds=KEEP_NEWEST_SECONDS, entries=4096
         )
         self._pipelines: Recent[Pipeline] = Recent(clock, keep_seconds=KEEP_NEWEST_SECONDS)
+        self._reads: SharedReads[Newest] = SharedReads()
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def pipeline(self, pipeline_id: str) -> CataloguedPipeline:
@@ -183,6 +185,9 @@ class Catalog:
             self._contents.forget_pipeline(pipeline_id)
 
     async def _read_newest(self, pipeline_id: str, *, pipeline_name: str = "") -> Newest:
+        return await self._reads.read(pipeline_id, lambda: self._newest_of(pipeline_id, pipeline_name))
+
+    async def _newest_of(self, pipeline_id: str, pipeline_name: str) -> Newest:
         version, count = await self._kubeflow.versions.newest(pipeline_id, pipeline_name=pipeline_name)
         if version is None:
             self._newest.put((None, count), pipeline_id)

@@ -4,6 +4,7 @@ import asyncio
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from kfadapter.clock import Clock
 from kfadapter.kubeflow.backoff import Deadline
@@ -32,7 +33,7 @@ class ServerInfo:
     multi_user: bool = False
     pipeline_store: str = ""
 
-    @property
+    @cached_property
     def release(self) -> tuple[int, ...] | None:
         """The version as numbers; None when it is not a release of KFP's."""
         found = VERSION.match(self.version)

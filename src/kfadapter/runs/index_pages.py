@@ -6,7 +6,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, and_, case, exists, false, func, literal, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    and_,
+    bindparam,
+    case,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
 
 from kfadapter.database.columns import Moment
 from kfadapter.database.run_tables import indexed_runs, run_labels, run_names
@@ -14,6 +28,10 @@ from kfadapter.runs.index_rows import EXPERIMENT, PIPELINE, VERSION, labels_of
 from kfadapter.runs.queries import LABEL_KEY, Predicate, RunQuery
 
 RUNS = indexed_runs.c
+WHOLE_RUNS = select(indexed_runs).where(RUNS.run_id.in_(bindparam("run_ids", expanding=True)))
+NAMES = select(run_names.c.number, run_names.c.id, run_names.c.name).where(
+    run_names.c.number.in_(bindparam("numbers", expanding=True))
+)
 # The columns of each order. The last one is the id, so that no two runs have the same place.
 ORDERS: Mapping[str, tuple[ColumnElement[Any], ...]] = {
     "created_at": (RUNS.created_at, RUNS.run_id),
@@ -227,13 +245,12 @@ def _numbers(connection: Connection, kind: str, wanted: str) -> list[int]:
 
 
 def _mappings(connection: Connection, run_ids: Sequence[str]) -> Sequence[Any]:
-    return connection.execute(select(indexed_runs).where(RUNS.run_id.in_(run_ids))).mappings().all()
+    return connection.execute(WHOLE_RUNS, {"run_ids": list(run_ids)}).mappings().all()
 
 
 def _names(connection: Connection, numbers: Sequence[int]) -> dict[int, tuple[str, str | None]]:
-    names = run_names.c
-    query = select(names.number, names.id, names.name).where(names.number.in_(numbers))
-    return {row.number: (row.id, row.name) for row in connection.execute(query)}
+    found = connection.execute(NAMES, {"numbers": list(numbers)})
+    return {row.number: (row.id, row.name) for row in found}
 
 
 def _indexed(

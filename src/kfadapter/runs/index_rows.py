@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Table, and_, delete, or_, select
+from sqlalchemy import BindParameter, Connection, Table, bindparam, delete, or_, select
 from sqlalchemy.dialects import sqlite
 
 from kfadapter.database.run_tables import indexed_runs, run_labels, run_names
@@ -25,6 +26,18 @@ ERROR_LIMIT = 2000
 # PostgreSQL and older SQLite bind at most some 32,000 values a statement.
 BATCH = 500
 ASK_AGAIN = timedelta(minutes=10)
+
+# Statements of everything that is written down, built once.
+_RUNS, _NAMES = indexed_runs.c, run_names.c
+_ANY_RUN: BindParameter[str] = bindparam("run_ids", expanding=True)
+KNOWN = select(
+    _RUNS.run_id, _RUNS.state, _RUNS.is_archived, _RUNS.finished_at, _RUNS.seen_at, _RUNS.name, _RUNS.error
+).where(_RUNS.run_id.in_(_ANY_RUN))
+NUMBERS = select(_NAMES.number, _NAMES.id).where(
+    _NAMES.kind == bindparam("wanted_kind"), _NAMES.id.in_(bindparam("ids", expanding=True))
+)
+JOBS = select(training_runs.c.run_id, training_runs.c.job_id).where(training_runs.c.run_id.in_(_ANY_RUN))
+LABELS = select(run_labels).where(run_labels.c.run_id.in_(_ANY_RUN)).order_by(run_labels.c.key)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,9 +84,7 @@ def record(connection: Connection, seen: Sequence[Seen]) -> list[Change]:
     numbers = _numbers(connection, [one.run for one in fresh])
     jobs = _jobs(connection, [one.run.run_id for one in fresh])
     rows = [_row(one, numbers, jobs.get(one.run.run_id)) for one in fresh]
-    insert = upsert(connection, indexed_runs)
-    updated = {column: insert.excluded[column] for column in rows[0] if column != "run_id"}
-    connection.execute(insert.on_conflict_do_update(index_elements=["run_id"], set_=updated), rows)
+    connection.execute(_write_runs(connection.dialect.name, tuple(rows[0])), rows)
     return [
         Change(run=one.run, before=before)
         for one in fresh
@@ -113,8 +124,7 @@ def set_labels(connection: Connection, run_id: str, changes: Mapping[str, str | 
 def labels_of(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[str, str]]:
     """The labels of runs; those without any are missing."""
     labels: dict[str, dict[str, str]] = {}
-    query = select(run_labels).where(run_labels.c.run_id.in_(run_ids)).order_by(run_labels.c.key)
-    for row in connection.execute(query):
+    for row in connection.execute(LABELS, {"run_ids": list(run_ids)}):
         labels.setdefault(row.run_id, {})[row.key] = row.value
     return labels
 
@@ -179,7 +189,18 @@ def name_things(connection: Connection, names: Mapping[int, str | None], now: da
 
 def upsert(connection: Connection, table: Table) -> "sqlite.Insert | postgresql.Insert":
     """An insert that can say what a conflict means."""
-    if connection.dialect.name == "sqlite":
+    return _insert(connection.dialect.name, table)
+
+
+@cache
+def _write_runs(dialect: str, columns: tuple[str, ...]) -> "sqlite.Insert | postgresql.Insert":
+    insert = _insert(dialect, indexed_runs)
+    updated = {column: insert.excluded[column] for column in columns if column != "run_id"}
+    return insert.on_conflict_do_update(index_elements=["run_id"], set_=updated)
+
+
+def _insert(dialect: str, table: Table) -> "sqlite.Insert | postgresql.Insert":
+    if dialect == "sqlite":
         return sqlite.insert(table)
     from sqlalchemy.dialects import postgresql  # loads four drivers' dialects, which SQLite's users need not wait for
 
@@ -187,12 +208,10 @@ def upsert(connection: Connection, table: Table) -> "sqlite.Insert | postgresql.
 
 
 def _known(connection: Connection, run_ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-    runs = indexed_runs.c
-    columns = (runs.run_id, runs.state, runs.is_archived, runs.finished_at, runs.seen_at, runs.name, runs.error)
     known: dict[str, Mapping[str, Any]] = {}
     for start in range(0, len(run_ids), BATCH):
-        query = select(*columns).where(runs.run_id.in_(run_ids[start : start + BATCH]))
-        known.update({str(row["run_id"]): dict(row) for row in connection.execute(query).mappings()})
+        found = connection.execute(KNOWN, {"run_ids": list(run_ids[start : start + BATCH])})
+        known.update({str(row["run_id"]): dict(row) for row in found.mappings()})
     return known
 
 
@@ -263,13 +282,12 @@ def _numbers(connection: Connection, runs: Sequence[Run]) -> dict[tuple[str, str
 
 
 def _known_numbers(connection: Connection, things: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
-    names = run_names.c
     found: dict[tuple[str, str], int] = {}
     for kind in (PIPELINE, VERSION, EXPERIMENT):
         ids = [one for of_kind, one in things if of_kind == kind]
         for start in range(0, len(ids), BATCH):
-            query = select(names.number, names.id).where(and_(names.kind == kind, names.id.in_(ids[start:][:BATCH])))
-            found.update(((kind, row.id), row.number) for row in connection.execute(query))
+            rows = connection.execute(NUMBERS, {"wanted_kind": kind, "ids": ids[start : start + BATCH]})
+            found.update(((kind, row.id), row.number) for row in rows)
     return found
 
 
@@ -277,9 +295,8 @@ def _jobs(connection: Connection, run_ids: Sequence[str]) -> dict[str, str]:
     """The training jobs that the ledger says these runs are of."""
     jobs: dict[str, str] = {}
     for start in range(0, len(run_ids), BATCH):
-        part = training_runs.c.run_id.in_(run_ids[start : start + BATCH])
-        query = select(training_runs.c.run_id, training_runs.c.job_id).where(part)
-        jobs.update((row.run_id, row.job_id) for row in connection.execute(query))
+        found = connection.execute(JOBS, {"run_ids": list(run_ids[start : start + BATCH])})
+        jobs.update((row.run_id, row.job_id) for row in found)
     return jobs
 
 

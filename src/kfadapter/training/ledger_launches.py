@@ -183,8 +183,10 @@ def answered(connection: Connection, run_id: str, policy: NotifyPolicy, now: dat
     run = locked_run(connection, run_id)
     quiet_until = policy.quiet_after_answer(now)
     change_run(connection, run, answered_at=now, quiet_until=quiet_until)
-    moved = connection.execute(MOVE_UNTRIED, {"wanted_run_id": run_id, "new_not_before": quiet_until})
     add_event(connection, run_id, now, "answered")
+    if not run.state.is_end:  # a notification comes with the end
+        return False
+    moved = connection.execute(MOVE_UNTRIED, {"wanted_run_id": run_id, "new_not_before": quiet_until})
     return moved.rowcount > 0
 
 

@@ -89,13 +89,21 @@ def lock_job(connection: Connection, job_id: str) -> RowMapping:
 def ensure_job(connection: Connection, job_id: str, now: datetime) -> None:
     """Make the job's row unless it is there."""
     values = {"job_id": job_id, "first_intended_at": now, "latest_intended_at": now, "runs": 0, "notifications": 0}
-    insert = upsert(connection, training_jobs).on_conflict_do_nothing(index_elements=["job_id"])
-    connection.execute(insert, values)
+    connection.execute(_insert_job(connection.dialect.name), values)
+
+
+@cache
+def _insert_job(dialect: str) -> "sqlite.Insert | postgresql.Insert":
+    return _insert(dialect, training_jobs).on_conflict_do_nothing(index_elements=["job_id"])
 
 
 def upsert(connection: Connection, table: Table) -> "sqlite.Insert | postgresql.Insert":
     """An insert that can say what a conflict means."""
-    if connection.dialect.name == "sqlite":
+    return _insert(connection.dialect.name, table)
+
+
+def _insert(dialect: str, table: Table) -> "sqlite.Insert | postgresql.Insert":
+    if dialect == "sqlite":
         return sqlite.insert(table)
     from sqlalchemy.dialects import postgresql  # loads four drivers' dialects, which SQLite's users need not wait for
 
