@@ -347,3 +347,22 @@ def test_answers_that_wait_for_kubeflow_in_vain_say_so(make_adapter: Any) -> Non
             assert told["detail"].startswith("Kubeflow at 127.0.0.1:")
         problem(adapter.http.post("/v1/pipelines", content=HELLO), 504, "kubeflow-timeout")
         assert adapter.http.get("/pipelines").json()["message"].startswith("Kubeflow at 127.0.0.1:")
+
+
+def test_one_pipeline_that_kubeflow_fails_at_does_not_hide_the_others(
+    adapter: RunningAdapter, fake: FakeKubeflow
+) -> None:
+    broken = fake.add_pipeline("broken")
+    fake.add_pipeline("sound")
+    boom = Fault.answer(500, '{"code": 13, "message": "boom"}', content_type="application/json")
+    fake.fail(boom, path=f"{broken}/versions", times=None)
+    page = adapter.http.get("/v1/pipelines", params={"view": "FULL"}).json()
+    shown = {one["name"]: one for one in page["pipelines"]}
+    assert "parameters" not in shown["broken"]
+    assert shown["sound"]["version_count"] == 1
+    told = {one["what"]: one["reason"] for one in page["unavailable"]}
+    assert told[f"pipelines/{broken}"] == "Kubeflow did not tell its versions: boom"
+    problem(adapter.http.get("/v1/pipelines/by-name/nobody"), 404, "name-not-found")
+    problem(adapter.http.get(f"/v1/pipelines/{broken}"), 502, "kubeflow-error")
+    fake.fail(boom, path="/versions", times=None)
+    problem(adapter.http.get("/v1/pipelines", params={"view": "FULL", "name": "broken"}), 502, "kubeflow-error")

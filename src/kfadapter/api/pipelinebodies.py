@@ -1,7 +1,7 @@
 """Pipelines and versions as `/v1` answers show them; the shapes are in `api.schemas`."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -46,7 +46,9 @@ def pipeline_body(pipeline: Pipeline, server: ServerInfo | None) -> Body:
 
 
 def full_body(found: CataloguedPipeline, server: ServerInfo | None) -> Body:
-    """A pipeline of a page with `view=FULL`."""
+    """A pipeline of a page with `view=FULL`; only as Kubeflow lists it when its versions could not be read."""
+    if found.newest.problem:
+        return pipeline_body(found.pipeline, server)
     return {**_with_parameters(found, server), "latest_version": _latest(found.newest, server)}
 
 
@@ -97,6 +99,18 @@ def unavailable(server: ServerInfo | None) -> list[dict[str, str]]:
     if server is None or TAGS.is_native(server):
         return []
     return [Missing(what=TAGS.name, reason=TAGS.sentence).to_json()]
+
+
+def unread(found: Sequence[CataloguedPipeline]) -> list[dict[str, str]]:
+    """What is missing of a page of pipelines because Kubeflow failed at single ones."""
+    return [
+        Missing(
+            what=f"pipelines/{one.pipeline.pipeline_id}",
+            reason=f"Kubeflow did not tell its versions: {one.newest.problem}",
+        ).to_json()
+        for one in found
+        if one.newest.problem
+    ]
 
 
 def _with_parameters(found: CataloguedPipeline, server: ServerInfo | None) -> Body:

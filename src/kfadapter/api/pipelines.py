@@ -26,6 +26,7 @@ from kfadapter.api.pipelinebodies import (
     known_server,
     pipeline_body,
     unavailable,
+    unread,
 )
 from kfadapter.api.schemas.pipelines import (
     Change,
@@ -68,8 +69,11 @@ def pipeline_router(service: Service) -> APIRouter:
         wanted = list_filter(filter, name, text)
         server = await known_server(kubeflow)
         page = await kubeflow.pipelines.list(page_token=page_token, page_size=page_size, sort_by=sort_by, filter=wanted)
+        missing = unavailable(server)
         if view is View.FULL:
-            items = [full_body(one, server) for one in await catalog.with_newest(page.items)]
+            found = await catalog.with_newest(page.items)
+            items = [full_body(one, server) for one in found]
+            missing += unread(found)
         else:
             items = [pipeline_body(one, server) for one in page.items]
         return json_answer(
@@ -77,7 +81,7 @@ def pipeline_router(service: Service) -> APIRouter:
                 "pipelines": items,
                 "next_page_token": page.next_page_token or None,
                 "total_size": page.total_size,
-                "unavailable": unavailable(server),
+                "unavailable": missing,
             }
         )
 

@@ -18,7 +18,10 @@ from kfadapter.api.schemas.recurringruns import (
 )
 from kfadapter.clock import rfc3339
 from kfadapter.errors import KubeflowError, QueryRefused
+from kfadapter.kubeflow.catalog import is_id
 from kfadapter.kubeflow.recurringruns import RecurringRun, Schedule
+from kfadapter.kubeflow.resources import Page
+from kfadapter.pipelines.lint import lint_cron
 from kfadapter.runs.firetimes import MOST, next_times
 from kfadapter.runs.recurring import RecurringPatch, RecurringWish
 from kfadapter.runs.starting import StartWish
@@ -37,7 +40,7 @@ def recurring_router(service: Service) -> APIRouter:
     route = BoundedRoute.of(service.settings)
     router = APIRouter(prefix="/v1/recurring-runs", tags=["recurring runs"], route_class=route)
     room, bodies = service.runs.recurring, _Bodies(service)
-    runs = service.kubeflow.recurring_runs
+    runs, pipelines = service.kubeflow.recurring_runs, service.kubeflow.pipelines
 
     @router.post("", status_code=201, summary="Make a recurring run", response_model=RecurringRunShape)
     async def create(asked: NewRecurringRunShape) -> Response:
@@ -47,6 +50,9 @@ def recurring_router(service: Service) -> APIRouter:
 
     @router.get("", summary="Recurring runs", response_model=RecurringPageShape)
     async def list_all(
+        pipeline: Annotated[
+            str, Query(max_length=1024, description="Only those of this pipeline, by id or name; all in one page.")
+        ] = "",
         experiment: Annotated[str, Query(description="Only those in this experiment, by id.")] = "",
         name: Annotated[str, Query(max_length=1024, description="Only those with exactly this name.")] = "",
         text: Annotated[str, Query(max_length=1024, description="Only those with this in their name.")] = "",
@@ -55,13 +61,19 @@ def recurring_router(service: Service) -> APIRouter:
         page_size: PageSize = PAGE_SIZE,
         page_token: PageToken = "",
     ) -> Response:
-        page = await runs.list(
-            page_token=page_token,
-            page_size=page_size,
-            sort_by=sort_by,
-            filter=list_filter(filter, name, text),
-            experiment_id=experiment,
-        )
+        wanted = list_filter(filter, name, text)
+        if pipeline:
+            pipeline_id = pipeline if is_id(pipeline) else (await pipelines.find(pipeline)).pipeline_id
+            found = await runs.of_pipeline(pipeline_id, sort_by=sort_by, filter=wanted, experiment_id=experiment)
+            page = Page(items=tuple(found))
+        else:
+            page = await runs.list(
+                page_token=page_token,
+                page_size=page_size,
+                sort_by=sort_by,
+                filter=wanted,
+                experiment_id=experiment,
+            )
         shown = await bodies.many(await room.shown(page.items))
         return json_answer({"recurring_runs": shown, "next_page_token": page.next_page_token})
 
@@ -151,6 +163,7 @@ class _Bodies:
                 "end": rfc3339(found.schedule.end),
             },
             "next_times": self.times(found, SHOWN_TIMES) if found.is_enabled else [],
+            "warnings": [one.to_json() for one in lint_cron(found.schedule.cron)] if found.schedule.cron else [],
             "max_concurrency": found.max_concurrency,
             "catchup": found.is_catching_up,
             "pipeline_id": found.pipeline_id,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from kfadapter.cli.loading import loading
 from kfadapter.cli.options import DataDir, Host, Port
 
 app = typer.Typer(invoke_without_command=True)
@@ -15,7 +16,8 @@ app = typer.Typer(invoke_without_command=True)
 def engine(context: typer.Context, host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
     """Run the embedded engine alone: a Kubeflow Pipelines v2beta1 API that really runs pipelines."""
     if context.invoked_subcommand is None:
-        from kfadapter.cli.serve import run_engine
+        with loading():
+            from kfadapter.cli.serve import run_engine
 
         run_engine(host=host, port=port, data_dir=data_dir)
     context.obj = data_dir

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from kfadapter import __version__
 from kfadapter.cli.engine import app as engine_app
 from kfadapter.cli.exits import COMMAND_FAILED, USAGE
+from kfadapter.cli.loading import loading
 from kfadapter.cli.options import DataDir, Host, Json, Port, Url
 from kfadapter.errors import KFAdapterError, SettingsError
 
@@ -64,7 +65,8 @@ def serve(
     training_manager_url: Annotated[str | None, typer.Option(help="The Training Manager to tell.")] = None,
 ) -> None:
     """Run the adapter. All settings are in the environment (docs/settings.md); options win over it."""
-    from kfadapter.cli.serve import run_service
+    with loading():
+        from kfadapter.cli.serve import run_service
 
     run_service(
         host=host,

@@ -1,7 +1,6 @@
 """`kfadapter pipelines`: what can be run."""
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -58,7 +57,7 @@ def show(name: Wanted, version: VersionOption = LATEST, url: Url = None, as_json
 
 @app.command()
 def upload(
-    file: Annotated[Path, typer.Argument(help="A compiled pipeline: yaml, json, zip or tar.gz.")],
+    file: Annotated[str, typer.Argument(help="A compiled pipeline, yaml, json, zip or tar.gz: a path or a URL.")],
     name: Annotated[
         str | None, typer.Option(help="The pipeline's name; without it the file's. A known name gets a new version.")
     ] = None,
@@ -71,11 +70,13 @@ def upload(
     as_json: Json = False,
 ) -> None:
     """Upload a compiled pipeline: a new one, or the next version of one."""
-    content = read_package(file)
-    asked = {"name": name or _stem(file), "description": description, "version": version}
+    package = read_package(file)
+    asked = {"name": name or _stem(package.name), "description": description, "version": version}
     params = {**{key: value for key, value in asked.items() if value}, **({"if_changed": "true"} if if_changed else {})}
     with open_adapter(url) as adapter:
-        body, text = adapter.fetch("POST", "/v1/pipelines", params=params, files={"file": (file.name, content)})
+        body, text = adapter.fetch(
+            "POST", "/v1/pipelines", params=params, files={"file": (package.name, package.content)}
+        )
     if as_json:
         print_json(text)
         return
@@ -106,11 +107,11 @@ def delete(
 app.add_typer(views)
 
 
-def _stem(file: Path) -> str:
+def _stem(name: str) -> str:
     for suffix in SUFFIXES:
-        if file.name.lower().endswith(suffix) and len(file.name) > len(suffix):
-            return file.name[: -len(suffix)]
-    return file.name
+        if name.lower().endswith(suffix) and len(name) > len(suffix):
+            return name[: -len(suffix)]
+    return name
 
 
 def _confirm(question: str) -> None:

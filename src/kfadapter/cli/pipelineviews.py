@@ -150,7 +150,7 @@ def diff(
 
 @app.command()
 def validate(
-    file: Annotated[Path, typer.Argument(help="A compiled pipeline: yaml, json, zip or tar.gz.")],
+    file: Annotated[str, typer.Argument(help="A compiled pipeline, yaml, json, zip or tar.gz: a path or a URL.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
 ) -> None:
     """Check a compiled pipeline on this machine; no adapter is needed. Ends with 3 when something is wrong."""
@@ -158,7 +158,8 @@ def validate(
     from kfadapter.pipelines.lint import lint
     from kfadapter.pipelines.validation import validate as check
 
-    report = check(read_package(file))
+    package = read_package(file)
+    report = check(package.content)
     remarks = []
     if report.is_valid and report.document is not None:
         remarks = [remark.to_json() for remark in lint(describe(report.document))]
@@ -166,7 +167,7 @@ def validate(
     if as_json:
         print_json(json.dumps(body, ensure_ascii=False))
     else:
-        _show_report(screen(), file.name, body)
+        _show_report(screen(), package.name, body)
     if not report.is_valid:
         raise typer.Exit(EXIT_NO)
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from kfadapter.cli.http import Adapter, open_adapter, segment
 from kfadapter.cli.names import is_id
@@ -207,6 +208,8 @@ def _show(body: dict[str, Any], text: str, *, as_json: bool) -> None:
             ("catches up", "yes" if body["catchup"] else "no"),
         ],
     )
+    for remark in body.get("warnings", ()):
+        console.print(Text(f"! {remark['message']}; {remark['advice']} ({remark['rule']})", style="yellow"))
 
 
 def _schedule_text(schedule: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,6 +13,7 @@ import uvloop
 
 from kfadapter.api.app import create_app
 from kfadapter.cli.exits import COMMAND_FAILED, USAGE
+from kfadapter.cli.loading import loading
 from kfadapter.cli.logs import configure_logs
 from kfadapter.engine.config import EngineSettings
 from kfadapter.engine.running.processes import close_to_others
@@ -59,14 +61,17 @@ def run_engine(*, host: str | None, port: int | None, data_dir: Path | None) -> 
 async def _serve(settings: Settings, listener: socket.socket) -> int:
     configure_logs(settings.log_level, settings.log_format)
     stopped = _stop_signal()
-    async with open_service(settings) as service:
-        server = HTTPServer(create_app(service))
+    async with AsyncExitStack() as stack:
+        with loading():
+            service = await stack.enter_async_context(open_service(settings))
+            server = HTTPServer(create_app(service))
         print(f"kfadapter is ready at {address(listener)}", flush=True)
         return await _until_stopped(server, listener, stopped, service.loops.broken())
 
 
 async def _serve_engine(settings: EngineSettings) -> int:
-    from kfadapter.engine.server import EngineServer  # `serve` does not need it beside a real Kubeflow
+    with loading():
+        from kfadapter.engine.server import EngineServer  # `serve` does not need it beside a real Kubeflow
 
     stopped = _stop_signal()
     async with EngineServer(settings) as server:

@@ -41,9 +41,9 @@ def create_call(**wanted: Unpack[NewRecurringRun]) -> Call[RecurringRun]:
     return Call(method="POST", path=path(COLLECTION), document=_document(wanted), read=reader(RecurringRun))
 
 
-def list_call(*, name: str, text: str, page_size: int, page_token: str) -> Call[Page[RecurringRun]]:
+def list_call(*, pipeline: str, name: str, text: str, page_size: int, page_token: str) -> Call[Page[RecurringRun]]:
     """A page."""
-    params = {"name": name, "text": text, "page_size": page_size, "page_token": page_token}
+    params = {"pipeline": pipeline, "name": name, "text": text, "page_size": page_size, "page_token": page_token}
     read = page_reader("recurring_runs", RecurringRun)
     return Call(method="GET", path=path(COLLECTION), params=params, read=read)
 
@@ -93,9 +93,13 @@ class RecurringRuns:
     def __init__(self, send: Sender) -> None:
         self._send = send
 
-    def list(self, *, name: str = "", text: str = "", page_size: int = 50, page_token: str = "") -> Page[RecurringRun]:
-        """One page."""
-        return self._send(list_call(name=name, text=text, page_size=page_size, page_token=page_token))
+    def list(
+        self, *, pipeline: str = "", name: str = "", text: str = "", page_size: int = 50, page_token: str = ""
+    ) -> Page[RecurringRun]:
+        """One page; those of a `pipeline` (id or name) are all in it."""
+        return self._send(
+            list_call(pipeline=pipeline, name=name, text=text, page_size=page_size, page_token=page_token)
+        )
 
     def create(self, **wanted: Unpack[NewRecurringRun]) -> RecurringRun:
         """Make one: `name`, `pipeline`, `cron` or `interval_seconds`; `version`, `arguments`, …"""
@@ -137,10 +141,12 @@ class AsyncRecurringRuns:
         self._send = send
 
     async def list(
-        self, *, name: str = "", text: str = "", page_size: int = 50, page_token: str = ""
+        self, *, pipeline: str = "", name: str = "", text: str = "", page_size: int = 50, page_token: str = ""
     ) -> Page[RecurringRun]:
         """As `RecurringRuns.list`."""
-        return await self._send(list_call(name=name, text=text, page_size=page_size, page_token=page_token))
+        return await self._send(
+            list_call(pipeline=pipeline, name=name, text=text, page_size=page_size, page_token=page_token)
+        )
 
     async def create(self, **wanted: Unpack[NewRecurringRun]) -> RecurringRun:
         """As `RecurringRuns.create`."""

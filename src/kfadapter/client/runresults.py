@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from kfadapter.client.results import Remark
+
 
 @dataclass(frozen=True, kw_only=True)
 class StartedRun:
@@ -141,7 +143,11 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class RecurringRun:
-    """A recurring run; `pipeline_version_id` None: each run takes the newest version."""
+    """A recurring run; `pipeline_version_id` None: each run takes the newest version.
+
+    Attributes:
+        warnings: Remarks about the schedule, such as that it starts a run each second.
+    """
 
     recurring_run_id: str
     name: str
@@ -151,6 +157,7 @@ class RecurringRun:
     next_times: tuple[datetime, ...] = ()
     description: str | None = None
     time_zone_note: str | None = None
+    warnings: tuple[Remark, ...] = ()
     max_concurrency: int = 1
     catchup: bool = False
     pipeline_id: str | None = None

@@ -11,7 +11,16 @@ from enum import StrEnum
 from uuid import UUID
 
 from kfadapter.clock import Clock
-from kfadapter.errors import KubeflowNotFound, NameAmbiguous, NameNotFound
+from kfadapter.errors import (
+    KubeflowError,
+    KubeflowForbidden,
+    KubeflowInterrupted,
+    KubeflowNotFound,
+    KubeflowTimeout,
+    KubeflowUnavailable,
+    NameAmbiguous,
+    NameNotFound,
+)
 from kfadapter.kubeflow.client import Kubeflow
 from kfadapter.kubeflow.contents import Contents, VersionContent
 from kfadapter.kubeflow.paging import PAGE_SIZE
@@ -24,6 +33,8 @@ AT_ONCE = 16
 KEEP_NEWEST_SECONDS = 5.0
 # A name that only stands inside a specification is looked for in so many of the newest pipelines.
 SEARCHED_PIPELINES = 500
+# What is wrong with Kubeflow as a whole, not with one pipeline.
+ABOUT_EVERYTHING = (KubeflowUnavailable, KubeflowTimeout, KubeflowInterrupted, KubeflowForbidden)
 
 
 class MatchedBy(StrEnum):
@@ -42,11 +53,13 @@ class Newest:
         version: None when the pipeline has none.
         content: What it says.
         count: How many versions there are.
+        problem: Why it is not known; empty when it is.
     """
 
     version: PipelineVersion | None
     content: VersionContent | None
     count: int
+    problem: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,10 +116,19 @@ class Catalog:
         return CataloguedPipeline(pipeline=pipeline, newest=newest), matched
 
     async def with_newest(self, pipelines: Sequence[Pipeline]) -> list[CataloguedPipeline]:
-        """These pipelines with their newest versions, at most some seconds old."""
+        """These pipelines with their newest versions, at most some seconds old.
+
+        A pipeline that Kubeflow fails at comes with its `problem`, and does not hide the others.
+
+        Raises:
+            KubeflowError: Kubeflow is away, or fails at all of them.
+        """
         known = {one.pipeline_id: newest for one in pipelines if (newest := self._known_newest(one)) is not None}
         unknown = [one for one in pipelines if one.pipeline_id not in known]
-        read = await asyncio.gather(*map(self._slotted_newest, unknown))
+        failures: list[KubeflowError] = []
+        read = await asyncio.gather(*(self._slotted_newest(one, failures) for one in unknown))
+        if failures and len(failures) == len(pipelines):
+            raise failures[0]
         known.update((one.pipeline_id, newest) for one, newest in zip(unknown, read, strict=True))
         return [CataloguedPipeline(pipeline=one, newest=known[one.pipeline_id]) for one in pipelines]
 
@@ -180,12 +202,17 @@ class Catalog:
         content = self._contents.kept(version.pipeline_version_id)
         return None if content is None else Newest(version=version, content=content, count=count)
 
-    async def _slotted_newest(self, pipeline: Pipeline) -> Newest:
+    async def _slotted_newest(self, pipeline: Pipeline, failures: list[KubeflowError]) -> Newest:
         async with self._slots:
             try:
                 return await self._read_newest(pipeline.pipeline_id, pipeline_name=pipeline.display_name)
             except KubeflowNotFound:
                 return Newest(version=None, content=None, count=0)  # deleted since the page was read
+            except ABOUT_EVERYTHING:
+                raise
+            except KubeflowError as exc:
+                failures.append(exc)
+                return Newest(version=None, content=None, count=0, problem=exc.reason)
 
     async def _named_inside(self, name: str) -> CataloguedPipeline:
         pages = await self._newest_pipelines()

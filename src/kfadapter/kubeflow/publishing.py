@@ -21,10 +21,12 @@ from kfadapter.errors import (
 from kfadapter.kubeflow.client import Kubeflow
 from kfadapter.kubeflow.objections import objections
 from kfadapter.kubeflow.resources import Pipeline, PipelineVersion
+from kfadapter.kubeflow.server import ServerInfo
 from kfadapter.pipelines.package import PipelinePackage, digest_of
 from kfadapter.pipelines.spec import read_spec
 
 ATTEMPTS = 20
+SERVER_SECONDS = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,8 +107,17 @@ class Publisher:
         raise KubeflowConflict(conflict.reason if conflict else f"no free name for a version of {name}")
 
     async def _explained(self, refused: KubeflowInvalid, package: PipelinePackage) -> KubeflowInvalid:
-        found = await asyncio.to_thread(objections, package.spec, self._kubeflow.last_seen)
+        found = await asyncio.to_thread(objections, package.spec, await self._server())
         return KubeflowInvalid("; ".join((refused.reason, *found)), status=refused.status)
+
+    async def _server(self) -> ServerInfo | None:
+        """What the server is; nobody may have asked it before the first upload."""
+        if self._kubeflow.last_seen is not None:
+            return self._kubeflow.last_seen
+        try:
+            return await self._kubeflow.look(within_seconds=SERVER_SECONDS)
+        except KubeflowError:
+            return None
 
     async def _existing(self, name: str) -> Pipeline | None:
         try:

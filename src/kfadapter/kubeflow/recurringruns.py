@@ -206,6 +206,14 @@ class RecurringRuns:
             PATH, page_token=page_token, page_size=page_size, sort_by=sort_by, filter=filter, extra=extra
         )
 
+    async def of_pipeline(
+        self, pipeline_id: str, *, sort_by: str = "", filter: Filter | None = None, experiment_id: str = ""
+    ) -> builtins.list[RecurringRun]:
+        """All that start this pipeline; Kubeflow has no filter for it, so all are read."""
+        extra = {"experiment_id": experiment_id}
+        found = await self._lists.all(PATH, sort_by=sort_by, filter=filter, extra=extra)
+        return [one for one in found if one.pipeline_id == pipeline_id]
+
     async def named(self, name: str) -> builtins.list[RecurringRun]:
         """All with exactly this name: Kubeflow does not make names unique here."""
         found = await self._lists.all(PATH, filter=Filter.equals("display_name", name))

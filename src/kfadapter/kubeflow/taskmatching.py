@@ -10,10 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from kfadapter.kubeflow.executions import Execution
 from kfadapter.kubeflow.resources import TaskDetail
+from kfadapter.kubeflow.tasks import iteration_of
 
-# What Argo calls the nodes around the iterations of a loop.
-ITERATION_NODE = re.compile(r"iteration-item\((\d+)[:)]")
-ITERATOR_NODE = "iteration-iterator"
 # Argo's pods end in the hash of their node's name, whichever way they are named.
 POD_HASH = re.compile(r"-(\d{7,})$")
 
@@ -56,7 +54,7 @@ def _by_pods(details: Sequence[TaskDetail], executions: Iterable[Execution]) -> 
     found: dict[str, Execution] = {}
     for detail in details:
         ran = (by_pod.get(key) for pod in detail.pod_names for key in _pod_keys(pod))
-        own = [one for one in ran if one is not None and _is_named(detail, one)]
+        own = [one for one in ran if one is not None and detail.display_name in one.names]
         if own:
             found[detail.task_id] = max(own, key=_order)
     return _undoubted(found)
@@ -75,10 +73,6 @@ def _order(execution: Execution) -> int:
 def _pod_keys(pod_name: str) -> list[str]:
     hashed = POD_HASH.search(pod_name)
     return [pod_name, hashed[1]] if hashed else [pod_name]
-
-
-def _is_named(detail: TaskDetail, execution: Execution) -> bool:
-    return detail.display_name in execution.names or ITERATION_NODE.match(detail.display_name) is not None
 
 
 def _has_namesakes(detail: TaskDetail, details: Sequence[TaskDetail]) -> bool:
@@ -111,15 +105,14 @@ def _place(detail: TaskDetail, by_id: Mapping[str, TaskDetail]) -> tuple[str | i
     at: TaskDetail | None = detail
     while at is not None and at.task_id not in seen:
         seen.add(at.task_id)
-        if at.display_name != ITERATOR_NODE:
-            found.append(_element(at))
+        found.append(_element(at))
         at = by_id.get(at.parent_task_id)
     return tuple(reversed(found))
 
 
 def _element(detail: TaskDetail) -> str | int:
-    numbered = ITERATION_NODE.match(detail.display_name)
-    return int(numbered[1]) if numbered else detail.display_name
+    index = iteration_of(detail)
+    return detail.display_name if index is None else index
 
 
 def _is_at(path: Sequence[Element], place: Sequence[str | int]) -> bool:

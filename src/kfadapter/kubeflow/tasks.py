@@ -30,8 +30,10 @@ DRIVER_SUFFIX = "-driver"
 NO_ATTEMPTS = "attempts of tasks: this Kubeflow does not tell them"
 # How long a whole run's values may take to be read from ML Metadata.
 VALUES_SECONDS = 3.0
-# What Argo's workflows hold besides tasks: the container of each, and the DAG that the pipeline's root is.
-INNER_NODES = frozenset({"executor", "root"})
+# What Argo's workflows hold besides tasks: the container of each, the DAG that the pipeline's root is, and around and
+# inside of the iterations of a loop, each of which is an `iteration-iterations(0:0)`.
+INNER_NODES = frozenset({"executor", "root", "iteration-iterations", "iteration-item"})
+ITERATION_NODE = re.compile(r"iteration-iterations\((\d+)[:)]")
 WORKFLOW_NAME = re.compile(r".+-[a-z0-9]{5}")
 
 
@@ -77,7 +79,9 @@ class Task:
         kind: root, dag, loop, iteration, container or importer; None when the server does not say.
         parent_task_id: The task it belongs to; None at the top, or when the server does not say.
         attempts: How often it was started; None when the server does not say.
-        pod_name: Where its log comes from; "" when there is none.
+        pod_name: Where its log comes from; "" when there is none. KFP 2.x tells the name of Argo's node here, which
+            the pod has only on old installations.
+        is_pod_recorded: The name was noted by what runs in the pod, so the pod has it.
         inputs, outputs: None when the server does not say.
         iteration_index: Which iteration of a loop it is or is in, from 0; None outside of loops, or when the server
             does not say.
@@ -98,15 +102,18 @@ class Task:
     inputs: Values | None
     outputs: Values | None
     iteration_index: int | None = None
+    is_pod_recorded: bool = False
 
     @classmethod
     def from_detail(cls, detail: TaskDetail) -> Self:
         """A task as KFP 2.x tells it."""
+        index = iteration_of(detail)
         return cls(
             task_id=detail.task_id,
             name=detail.display_name,
             state=detail.state,
-            kind=None,
+            kind=None if index is None else "iteration",
+            iteration_index=index,
             parent_task_id=detail.parent_task_id or None,
             created_at=detail.created_at,
             started_at=detail.started_at,
@@ -139,6 +146,7 @@ class Task:
             inputs=_values(mapping(fields.get("inputs"))),
             outputs=_values(mapping(fields.get("outputs"))),
             iteration_index=_iteration(mapping(fields.get("type_attributes"))),
+            is_pod_recorded=True,
         )
 
 
@@ -225,7 +233,8 @@ def without_drivers(details: Sequence[TaskDetail]) -> list[TaskDetail]:
     """The tasks a person knows, in the order they began.
 
     KFP 2.x lists every node of Argo's workflow: the pods that only prepare others (`train-driver`), the containers
-    inside of tasks (`executor`), the root's DAG (`root`), and the workflow itself, whose name ends in five letters.
+    inside of tasks (`executor`), the root's DAG (`root`), those around a loop's iterations (`iteration-item`), and the
+    workflow itself, whose name ends in five letters.
     """
     by_pod = {pod: detail.task_id for detail in details if (pod := text(detail.raw, "pod_name"))}
     workflow = _workflow(details)
@@ -242,6 +251,12 @@ def without_drivers(details: Sequence[TaskDetail]) -> list[TaskDetail]:
         if detail.task_id not in hidden
     ]
     return sorted(own, key=lambda detail: (detail.created_at is None, detail.created_at, detail.task_id))
+
+
+def iteration_of(detail: TaskDetail) -> int | None:
+    """Which iteration of a loop this row is; None when it is none."""
+    found = ITERATION_NODE.match(detail.display_name)
+    return int(found[1]) if found else None
 
 
 def _is_inner(detail: TaskDetail) -> bool:

@@ -67,6 +67,8 @@ def _added(task: Task, execution: Execution, parent_task_id: str | None) -> Task
         parent_task_id=task.parent_task_id or parent_task_id,
         iteration_index=execution.iteration_index,
         cached=execution.is_cached,
+        pod_name=execution.pod_name or task.pod_name,
+        is_pod_recorded=bool(execution.pod_name),
         inputs=execution.inputs,
         outputs=execution.outputs,
     )
@@ -77,7 +79,7 @@ def _gaps(tasks: Sequence[Task], found: Mapping[str, Execution]) -> tuple[str, .
     missing = [
         task.name
         for task in tasks
-        if task.task_id not in found and task.task_id not in groups and task.state in RECORDED
+        if task.task_id not in found and task.task_id not in groups and task.kind is None and task.state in RECORDED
     ]
     if not missing:
         return ()

@@ -15,6 +15,7 @@ from typing import Any
 
 from kfadapter.errors import (
     KubeflowConflict,
+    KubeflowError,
     KubeflowInvalid,
     KubeflowMalformed,
     KubeflowNotFound,
@@ -264,10 +265,15 @@ class Versions:
         self, pipeline_id: str, deadline: Deadline, pipeline_name: str = ""
     ) -> Callable[[PipelineVersion], Rank]:
         """The sort key of versions that share a second; equal keys stay in the server's order."""
-        seen = self._server.last_seen if self._server is not None else None
-        if seen is not None and seen.is_embedded:
+        if await self._is_embedded(deadline):
             return _made
         return rank(pipeline_name or await self._pipeline_name(pipeline_id, deadline))
+
+    async def _is_embedded(self, deadline: Deadline) -> bool:
+        try:
+            return self._server is not None and (await self._server.info(deadline=deadline)).is_embedded
+        except KubeflowError:
+            return False
 
     async def _pipeline_name(self, pipeline_id: str, deadline: Deadline) -> str:
         path = resource_path("/pipelines/{}", "Pipeline", pipeline_id)

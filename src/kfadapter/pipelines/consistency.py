@@ -15,7 +15,8 @@ from kfadapter.pipelines.spec import get
 Found = tuple[str, str]
 """A path and what is wrong there."""
 
-_ITEM = "loop-item"  # the compiler names items of outer loops without handing them down
+_ITEM = "loop-item"
+"""The compiler names items of outer loops, and their fields, without handing them down."""
 
 
 def inconsistencies(pipeline: Mapping[str, Any]) -> Iterator[Found]:
@@ -113,7 +114,7 @@ class _Component:
         component = self._components.get(reference) if isinstance(reference, str) else None
         if not isinstance(output, str) or not isinstance(component, Mapping):
             return
-        if output not in _object(_object(component, "outputDefinitions"), kind):
+        if _ITEM not in output and output not in _object(_object(component, "outputDefinitions"), kind):
             yield path, f"the task {shown(task)} has no output {shown(output)} among its {kind}"
 
     def _declared(self, definitions: str) -> set[str]:

@@ -1,8 +1,8 @@
 """What tasks print: read from the pod that runs or ran them, from its archive, or from the log kept as an artifact."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kfadapter.clock import Clock
@@ -70,8 +70,25 @@ class _Reading:
 
 @dataclass(kw_only=True)
 class _Following:
+    """What is known while a run is followed.
+
+    Attributes:
+        pods: The names pods really have, by task and whether the task had ended then: the last attempt's counts.
+    """
+
     readings: dict[str, _Reading] = field(default_factory=dict)
     failures: int = 0
+    pods: dict[tuple[str, bool], str] = field(default_factory=dict)
+
+    def lacks_pod(self, task: Task) -> bool:
+        return bool(task.pod_name) and not task.is_pod_recorded and _stage(task) not in self.pods
+
+    def learn_pods(self, tasks: Iterable[Task]) -> None:
+        self.pods |= {_stage(task): task.pod_name for task in tasks if task.is_pod_recorded or _stage(task)[1]}
+
+    def with_pod(self, task: Task) -> Task:
+        known = self.pods.get(_stage(task)) or self.pods.get((task.task_id, False))
+        return replace(task, pod_name=known or task.pod_name)
 
     def reading(self, task: Task) -> _Reading:
         reading = self.readings.setdefault(task.task_id, _Reading())
@@ -144,8 +161,7 @@ class TaskLogs:
             is_news = False
             try:
                 run = await self._kubeflow.runs.get(run_id)
-                tasks = await self._kubeflow.tasks.of(run)
-                chosen = _chosen(run, tasks, wanted)
+                chosen = await self._chosen_now(run, wanted, following)
                 async for event in self._news(run, chosen, following):
                     is_news = True
                     yield event
@@ -163,6 +179,14 @@ class TaskLogs:
                     return
             pause = self._poll_seconds if is_news else min(pause * GROWTH, max(LONGEST_PAUSE, self._poll_seconds))
             await self._clock.sleep(pause)
+
+    async def _chosen_now(self, run: Run, wanted: str | None, following: _Following) -> list[Task]:
+        """The tasks to follow; of those that have come up or ended the pods are asked for, where that is a question."""
+        chosen = _chosen(run, await self._kubeflow.tasks.of(run), wanted)
+        if any(following.lacks_pod(task) for task in chosen):
+            chosen = _chosen(run, await self._kubeflow.tasks.with_values(run), wanted)
+            following.learn_pods(chosen)
+        return [following.with_pod(task) for task in chosen]
 
     async def _news(self, run: Run, tasks: list[Task], following: _Following) -> AsyncIterator[Followed]:
         for task in tasks:
@@ -224,6 +248,10 @@ async def begun(blocks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, No
 def has_log(task: Task) -> bool:
     """Whether there may be a log."""
     return bool(task.pod_name) or _log_artifact(task) is not None
+
+
+def _stage(task: Task) -> tuple[str, bool]:
+    return task.task_id, task.state in END_STATES
 
 
 def _chosen(run: Run, tasks: RunTasks, wanted: str | None) -> list[Task]:

@@ -73,6 +73,7 @@ class RunWatch:
 
 def fingerprint(run: Run, tasks: Sequence[Task]) -> str:
     """Another one means that something has happened to a run or to one of its tasks."""
-    facts = [(task.task_id, task.state, task.attempts, task.pod_name) for task in tasks]
+    # The pod's name itself may be learnt later than that there is one, from elsewhere.
+    facts = [(task.task_id, task.state, task.attempts, bool(task.pod_name)) for task in tasks]
     text = repr((run.state, run.storage_state, run.finished_at, sorted(map(str, facts))))
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -231,7 +231,8 @@ async def test_a_program_that_cannot_says_why(
 async def test_a_program_that_is_not_there_is_named(start: Any, copying: dict[str, Any], tmp_path: Path) -> None:
     engine = await start(containers="docker", container_environment={"PATH": str(tmp_path)})
     _, end = await engine.run(copying, parameters={"word": "x"})
-    assert "there is no program 'docker'" in end["error"]["message"]
+    assert end["error"]["code"] == 12
+    assert "there is no program docker on the engine's PATH" in end["error"]["message"]
 
 
 async def test_termination_leaves_no_container(docker: Any, programs: Programs, waiting: dict[str, Any]) -> None:

@@ -161,6 +161,13 @@ for number in range(8):
     (attempt / "outputs" / str(number)).write_bytes(b"x" * 10 * 1024 * 1024)""",
         "bytes, and may leave 67108864; its artifacts were removed",
     ),
+    "many files beyond the limit, and then a failure": (
+        """
+for number in range(8):
+    (attempt / "outputs" / str(number)).write_bytes(b"x" * 10 * 1024 * 1024)
+os._exit(9)""",
+        "exit code 9",
+    ),
 }
 
 

@@ -51,6 +51,11 @@ def test_made_by_names_with_arguments_that_fit(anywhere: RunningAdapter) -> None
     assert len(made["next_times"]) == 5
     assert anywhere.http.get(f"{PATH}/by-name/nightly").json()["recurring_run_id"] == made["recurring_run_id"]
     assert [one["name"] for one in anywhere.http.get(PATH).json()["recurring_runs"]] == ["nightly"]
+    anywhere.http.post("/v1/pipelines", params={"name": "idle"}, json=SPEC)
+    for pipeline, expected in (("train", ["nightly"]), (made["pipeline_id"], ["nightly"]), ("idle", [])):
+        found = anywhere.http.get(PATH, params={"pipeline": pipeline}).json()["recurring_runs"]
+        assert [one["name"] for one in found] == expected
+    assert anywhere.http.get(PATH, params={"pipeline": "nobody"}).status_code == 404
     assert make(anywhere).status_code == 409
     refused = make(anywhere, name="other", arguments={"rate": "fast", "colour": "red"})
     assert {one["pointer"] for one in refused.json()["errors"]} == {"/arguments/rate", "/arguments/colour"}
@@ -64,6 +69,22 @@ def test_a_schedule_that_cannot_be_followed_is_refused(adapter: RunningAdapter, 
     answer = make(adapter, schedule=schedule)
     assert answer.status_code == 400
     assert answer.json()["type"] == "urn:kfadapter:problem:bad-query"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "rules"),
+    [
+        ({"cron": "* * * * * *"}, ["cron-each-second"]),
+        ({"cron": "0 30 2 * *"}, ["cron-five-fields"]),
+        ({"cron": "0 30 2 * * *"}, []),
+        ({"interval_seconds": 5}, []),
+    ],
+)
+def test_a_schedule_that_was_hardly_meant_is_remarked_on(
+    adapter: RunningAdapter, schedule: dict[str, Any], rules: list[str]
+) -> None:
+    made = make(adapter, schedule=schedule).json()
+    assert [one["rule"] for one in made["warnings"]] == rules
 
 
 def test_fire_times_of_an_interval_keep_to_their_grid_and_end(anywhere: RunningAdapter) -> None:

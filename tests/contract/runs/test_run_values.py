@@ -1,6 +1,8 @@
 """What ML Metadata has of a cluster's tasks, in the answers about runs."""
 
+import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -88,3 +90,67 @@ def test_a_store_that_hangs_costs_one_answer_some_seconds_and_the_next_nothing(
     assert run["failure"]["task"] == "train"
     assert run["metrics"] is None
     assert any("did not answer" in gap["reason"] for gap in run["unavailable"] if gap["what"] == "tasks")
+
+
+NODE, POD = "wf-x7f2k-1234567890", "wf-x7f2k-system-container-impl-1234567890"
+
+
+def running(cluster: FakeKubeflow) -> tuple[str, dict[str, Any]]:
+    """A run whose task's pod has another name than Argo's node, as on all newer installations."""
+    task = {"task_id": "t", "display_name": "train", "state": "RUNNING", "child_tasks": [{"pod_name": NODE}]}
+    [run_id] = cluster.add_runs(1, state="RUNNING", tasks=[task])
+    return run_id, task
+
+
+def test_a_log_comes_from_the_pod_that_really_ran_the_task(cluster: FakeKubeflow, adapter: RunningAdapter) -> None:
+    run_id, task = running(cluster)
+    cluster.record(run_id, FakeExecution(task_name="train", pod_name=POD))
+    cluster.add_log(POD, b"epoch 1\n")
+    log = adapter.http.get(f"/v1/runs/{run_id}/logs", params={"task": "train"})
+    assert (log.status_code, log.text) == (200, "epoch 1\n")
+    cluster.finish(run_id, "FAILED", tasks=[{**task, "state": "FAILED"}])
+    assert adapter.http.get(f"/v1/runs/{run_id}").json()["failure"]["log_tail"] == ["epoch 1"]
+
+
+def test_a_log_is_followed_once_its_pod_is_recorded(cluster: FakeKubeflow, adapter: RunningAdapter) -> None:
+    run_id, task = running(cluster)
+    found: list[str] = []
+    follow = {"task": "train", "follow": "true"}
+    reader = threading.Thread(
+        target=lambda: found.append(adapter.http.get(f"/v1/runs/{run_id}/logs", params=follow).text)
+    )
+    reader.start()
+    cluster.log.wait_for("POST", "/ml_metadata", count=2)
+    cluster.add_log(POD, b"epoch 1\n")
+    cluster.record(run_id, FakeExecution(task_name="train", pod_name=POD))
+    cluster.log.wait_for("GET", "/k8s/pod/logs", count=len(cluster.log.matching("GET", "/k8s/pod/logs")) + 2)
+    cluster.finish(run_id, tasks=[{**task, "state": "SUCCEEDED"}])
+    reader.join(20)
+    assert "epoch 1" in found[0]
+    assert '"state":"SUCCEEDED"' in found[0].replace(" ", "")
+
+
+def test_the_pods_real_name_is_no_change_of_a_run(cluster: FakeKubeflow, adapter: RunningAdapter) -> None:
+    run_id, _ = running(cluster)
+    cluster.record(run_id, FakeExecution(task_name="train", pod_name=POD))
+    begun = time.monotonic()
+    assert adapter.http.get(f"/v1/runs/{run_id}", params={"wait": 1}).json()["state"] == "RUNNING"
+    assert time.monotonic() - begun >= 1
+
+
+def test_argos_rows_around_iterations_are_left_out(cluster: FakeKubeflow, adapter: RunningAdapter) -> None:
+    names = [
+        "for-loop-1",
+        "iteration-driver",
+        "iteration-iterations",
+        "iteration-iterations(0:0)",
+        "iteration-item-driver",
+    ]
+    rows = [
+        {"task_id": name, "display_name": name, "state": "SUCCEEDED"} for name in (*names, "iteration-item", "train")
+    ]
+    [run_id] = cluster.add_runs(1, tasks=rows)
+    tasks = {task["name"]: task for task in adapter.http.get(f"/v1/runs/{run_id}/tasks").json()["tasks"]}
+    assert tasks.keys() == {"for-loop-1", "iteration-iterations(0:0)", "train"}
+    assert (tasks["iteration-iterations(0:0)"]["kind"], tasks["train"]["kind"]) == ("iteration", None)
+    assert tasks["iteration-iterations(0:0)"]["iteration_index"] == 0

@@ -223,6 +223,33 @@ def a_loop_uses_what_was_made_before() -> str:
     return join(texts=Collected(said.output), by=",").output
 
 
+@component
+def cells() -> list:
+    return [{"size": 1, "site": "north"}, {"size": 2, "site": "south"}]
+
+
+@expect(outputs={"Output": '[["north1", "north2"], ["south1", "south2"]]'},
+        skipped="for-loop-1.0.condition-2", oracle="it hands no fields down")
+@dsl.pipeline
+def fields_in_texts_of_inner_loops_and_branches() -> str:
+    with dsl.ParallelFor(cells().output) as cell:
+        with dsl.If(cell.size > 1):
+            say(text=f"{cell.site} is large")
+        with dsl.ParallelFor([1, 2]) as number:
+            said = say(text=f"{cell.site}{number}")
+    return show(value=Collected(said.output)).output
+
+
+@expect(outputs={"Output": '[["north1", "north2"], ["south3"]]'}, oracle="it hands no fields down")
+@dsl.pipeline
+def fields_whose_types_the_compiler_takes_for_one() -> str:
+    with dsl.ParallelFor([{"size": 1, "site": "north", "parts": [1, 2]},
+                          {"size": 2, "site": "south", "parts": [3]}]) as cell:
+        with dsl.ParallelFor(cell.parts) as part:
+            said = say(text=f"{cell.site}{part}")
+    return show(value=Collected(said.output)).output
+
+
 @expect(given={"items": "no list"}, error="LIST")
 @dsl.pipeline
 def loop_over_no_list(items: list):

@@ -328,6 +328,23 @@ def test_upload_of_a_file_that_is_not_there_names_it(adapter: ScriptedAdapter, r
     assert adapter.requests == []
 
 
+def test_a_package_may_be_at_an_address(adapter: ScriptedAdapter, run: Run) -> None:
+    adapter.answer("GET /files/qoe_flow.yaml?v=2", b"the package", content_type="application/yaml")
+    made = {"pipeline": {"pipeline_id": "p", "display_name": "qoe_flow"}, "version": {"display_name": "1"}}
+    adapter.answer("POST /v1/pipelines?name=qoe_flow", {**made, "unchanged": False})
+    ended = run("pipelines", "upload", f"{adapter.url}/files/qoe_flow.yaml?v=2")
+    assert (ended.code, ended.out) == (0, "qoe_flow has version 1 now (p)\n"), ended.err
+    assert b"the package" in adapter.requests[-1][2]
+    missing = run("pipelines", "validate", f"{adapter.url}/files/none.yaml")
+    assert (missing.code, missing.err) == (
+        1,
+        f"kfadapter: cannot fetch {adapter.url}/files/none.yaml: it answered 404\n",
+    )
+    nowhere = run("pipelines", "validate", "http://127.0.0.1:9/x.yaml")
+    assert nowhere.code == 1
+    assert "cannot fetch http://127.0.0.1:9/x.yaml" in nowhere.err
+
+
 def test_delete_asks_nobody_when_nobody_is_there_and_deletes_nothing(adapter: ScriptedAdapter, run: Run) -> None:
     ended = run("pipelines", "delete", ID)
     assert ended.code == 2

@@ -43,10 +43,12 @@ def test_list_shows_every_page(adapter: ScriptedAdapter, run: Run) -> None:
 
 
 def test_create_sends_texts_and_shows_what_was_made(adapter: ScriptedAdapter, run: Run) -> None:
-    adapter.answer(f"POST {PATH}", one(), status=201)
+    remark = {"rule": "cron-often", "message": "it starts a run each minute", "advice": "start less often"}
+    adapter.answer(f"POST {PATH}", one(warnings=[remark]), status=201)
     ended = run("recurring", "create", "nightly", "--pipeline", "qoe", "--every", "60", "--arg", "epochs=3", "--off")
     assert ended.code == 0
     assert "the newest each time" in ended.out
+    assert "! it starts a run each minute; start less often (cron-often)" in ended.out
     sent = json.loads(adapter.requests[0][2])
     assert sent["schedule"] == {"cron": None, "interval_seconds": 60}
     assert (sent["arguments"], sent["enabled"]) == ({"epochs": "3"}, False)

@@ -1,5 +1,6 @@
 """What is refused and what is warned of, before anything runs."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from kfadapter.engine.config import EngineSettings
 from kfadapter.engine.running.abilities import Abilities
 from kfadapter.engine.running.preflight import preflight
 from kfadapter.engine.running.runner_settings import RunnerSettings
+from support.programs import Programs
 
 LIGHT = ["sh", "-ec", "python3 -m kfp.dsl.executor_main", "source"]
 
@@ -113,13 +115,28 @@ def test_broken_documents_are_refused_not_crashed_on() -> None:
 BUSYBOX = {"container": {"image": "busybox", "command": ["echo"]}}
 
 
-def test_images_run_where_there_is_a_container_program() -> None:
-    assert found(spec(BUSYBOX), containers="docker") == set()
-    assert found(spec(light(resourceMemoryLimit="1G")), containers="podman") == set()
+@pytest.fixture
+def programs(tmp_path: Path) -> dict[str, str]:
+    return Programs(tmp_path / "programs").settings
+
+
+def test_images_run_where_there_is_a_container_program(programs: dict[str, str]) -> None:
+    with_programs = partial(found, container_environment=programs)
+    assert with_programs(spec(BUSYBOX), containers="docker") == set()
+    assert with_programs(spec(light(resourceMemoryLimit="1G")), containers="podman") == set()
     gpu = light(accelerator={"resourceType": "nvidia.com/gpu", "resourceCount": "1"})
-    assert found(spec(gpu), containers="docker") == set()
+    assert with_programs(spec(gpu), containers="docker") == set()
     tpu = light(accelerator={"resourceType": "google.com/tpu", "resourceCount": "1"})
-    assert found(spec(tpu), containers="docker") == {("train", "refused", "accelerator google.com/tpu")}
+    assert with_programs(spec(tpu), containers="docker") == {("train", "refused", "accelerator google.com/tpu")}
+
+
+@pytest.mark.parametrize("program", ["docker", "podman"])
+def test_what_is_to_run_in_a_container_is_refused_where_the_program_is_missing(tmp_path: Path, program: str) -> None:
+    lacking: dict[str, Any] = {"containers": program, "container_environment": {"PATH": str(tmp_path)}}
+    assert found(spec(BUSYBOX), **lacking) == {("train", "refused", "container image busybox")}
+    assert found(spec(), **lacking) == set()
+    assert able(**lacking).warning == "there is no program to run containers with"
+    assert able().warning == ""
 
 
 @pytest.mark.parametrize(
@@ -135,10 +152,11 @@ def test_the_host_runs_commands_that_are_not_in_their_image(container: dict[str,
     assert found(spec({"container": container}), containers="host") == {("train", severity, image)}
 
 
-def test_volumes_need_a_container() -> None:
+def test_volumes_need_a_container(programs: dict[str, str]) -> None:
     mount = {"emptyDirMounts": [{"volumeName": "v", "mountPath": "/v", "sizeLimit": "1Gi"}]}
     feature = "an empty-directory volume"
-    assert found(spec(BUSYBOX), mount, containers="docker") == {("train", "warning", feature)}
+    docker: dict[str, Any] = {"containers": "docker", "container_environment": programs}
+    assert found(spec(BUSYBOX), mount, **docker) == {("train", "warning", feature)}
     assert ("train", "refused", feature) in found(spec(BUSYBOX), mount, containers="host")
     assert found(spec(), mount) == {("train", "refused", feature)}
 
@@ -184,3 +202,10 @@ def test_retries_of_a_dag_are_warned_of() -> None:
     task = {"componentRef": {"name": "inner"}, "retryPolicy": {"maxRetryCount": 2}}
     found = preflight(spec(task=task, inner=inner), None, able())
     assert [(one.task, one.severity, one.feature) for one in found] == [("train", "warning", "retries")]
+
+
+def test_an_artifact_that_no_run_can_be_given_is_refused() -> None:
+    document = spec()
+    artifact = {"artifactType": {"schemaTitle": "system.Dataset"}}
+    document["root"]["inputDefinitions"] = {"artifacts": {"data": artifact, "more": {**artifact, "isOptional": True}}}
+    assert found(document) == {("", "refused", "input artifact")}

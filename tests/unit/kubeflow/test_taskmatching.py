@@ -66,9 +66,8 @@ def test_a_group_does_not_take_the_execution_of_what_runs_in_it() -> None:
 def test_groups_and_iterations_decide_where_the_server_tells_them() -> None:
     details = [
         task("loop", "for-loop-1"),
-        task("all", "iteration-iterator", "loop"),
-        task("i0", "iteration-item(0:a)", "all"),
-        task("i1", "iteration-item(1:b)", "all"),
+        task("i0", "iteration-iterations(0:0)", "loop"),
+        task("i1", "iteration-iterations(1:1)", "loop"),
         task("t0", "train", "i0"),
         task("t1", "train", "i1"),
         task("top", "train"),
@@ -87,6 +86,14 @@ def test_names_in_several_places_without_groups_are_not_guessed() -> None:
     group = ran(2, "sub", kind="dag")
     assert ids([task("a", "train"), task("b", "train")], group, ran(3, "train", 2), ran(4, "train")) == {}
     assert ids([task("a", "train")], group, ran(3, "train", 2), ran(4, "train")) == {}
+
+
+def test_iterations_of_the_only_loop_are_known_by_their_numbers() -> None:
+    details = [task("i0", "iteration-iterations(0:0)"), task("i1", "iteration-iterations(1:1)")]
+    loop, other = ran(2, "for-loop-1", kind="loop"), ran(5, "for-loop-2", kind="loop")
+    each = [ran(3 + at, "for-loop-1", 2, kind="iteration", iteration_index=at) for at in (0, 1)]
+    assert ids(details, loop, *each) == {"i0": 3, "i1": 4}
+    assert ids(details, loop, *each, other, ran(6, "for-loop-2", 5, kind="iteration", iteration_index=0)) == {"i1": 4}
 
 
 def test_groups_that_lead_in_a_circle_end() -> None:

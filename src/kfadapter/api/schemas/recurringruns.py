@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
+from kfadapter.api.schemas.content import Remark
 from kfadapter.api.schemas.shape import JSONValue, Shape, Time
 
 
@@ -61,6 +62,7 @@ class RecurringRunShape(Shape):
     time_zone: str
     time_zone_note: str | None
     next_times: list[datetime] = Field(description="The next five moments at which a run is due, in UTC.")
+    warnings: list[Remark] = Field(description="Remarks about the schedule, such as that it starts a run each second.")
     max_concurrency: int
     catchup: bool
     pipeline_id: str | None

@@ -94,7 +94,12 @@ class ContainerFindings:
     def _image(self) -> Iterator[Finding]:
         image = str(self._container.get("image", ""))
         feature = f"container image {image}"
-        if self._place is Place.HOST:
+        if self._place is Place.CONTAINER and self._able.lacks_program:
+            message = (
+                f"it is to run in a container, and there is no program {self._able.containers} on the engine's PATH"
+            )
+            yield refused(self._path, feature, f"{message} ({SETTING} is {self._able.containers})")
+        elif self._place is Place.HOST:
             message = f"its command runs on the engine's machine itself, without the image {image}"
             yield warned(self._path, feature, f"{message}, because {SETTING} is host")
         elif self._place is None and self._able.containers is Containers.HOST and needs_its_image(self._container):

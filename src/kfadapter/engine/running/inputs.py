@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kfadapter.engine.running.ir import Component, Task
-from kfadapter.engine.running.values import Artifact, Placeholders, Values, fit, integral
+from kfadapter.engine.running.values import Artifact, Placeholders, Unfit, Values, fit, integral
 from kfadapter.errors import EngineError
 
 SELECTOR = re.compile(r"""^parseJson\(string_value\)\[["'](.*)["']\]$""", re.DOTALL)
@@ -114,18 +114,33 @@ def _complete(values: Mapping[str, Any], task: Task | None, component: Component
         if value is None and declared.has_default:
             value = integral(declared.default)
         if value is not None:
-            complete[name] = fit(value, declared.type, name)
+            complete[name] = _fitting(value, declared.type, name)
         elif not declared.is_optional and declared.type != "TASK_CONFIG" and not (task and _is_item(task, name)):
             raise Unresolved(f"input {name!r} has no value: {_origin(task.parameters.get(name) if task else None)}")
     undeclared = {name: value for name, value in values.items() if name not in complete and value is not None}
     return complete | {name: value for name, value in undeclared.items() if name not in component.input_parameters}
 
 
+def _fitting(value: Any, type_: str, name: str) -> Any:
+    """A value as its type wants it; of a loop item's fields the compiler declares all to be of the first one's type."""
+    try:
+        return fit(value, type_, name)
+    except Unfit:
+        if (found := LOOP_ITEM.search(name)) and found["field"]:
+            return integral(value)
+        raise
+
+
 def _is_item(task: Task, name: str) -> bool:
-    """Whether this input is the item of this loop or of one inside, which only the iterations get."""
+    """Whether this input is the item of this loop or of one around, or a field of it, which only iterations get.
+
+    For a text with a field in it the compiler asks the producer of the loop's items for an output of the field's name.
+    """
     if name in (task.parameter_iterator.get("itemInput"), task.artifact_iterator.get("itemInput")):
         return True
-    return LOOP_ITEM.search(str(task.parameters.get(name, {}).get("componentInputParameter", ""))) is not None
+    source = task.parameters.get(name, {})
+    key = source.get("taskOutputParameter", {}).get("outputParameterKey", "") if task.is_loop else ""
+    return any(LOOP_ITEM.search(str(one)) for one in (source.get("componentInputParameter", ""), key))
 
 
 def _constant(runtime: Mapping[str, Any]) -> Any:

@@ -6,7 +6,6 @@ import resource
 from collections.abc import Sequence
 from pathlib import Path
 
-from kfadapter.engine.running.executor_io import OutputsUnusable
 from kfadapter.engine.running.removal import remove_tree
 from kfadapter.engine.running.sizes import tree_bytes
 
@@ -45,21 +44,22 @@ def _check_program(name: str, search_path: str | None, cwd: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
 
 
-def check_leavings(attempt: Path, work: Path, limit_bytes: int) -> None:
-    """Refuse what an attempt has left when it is too much, and remove that: others need the room.
+def remove_excess(attempt: Path, work: Path, limit_bytes: int) -> str:
+    """Remove what an attempt has left when it is too much: others need the room.
 
     Args:
         attempt: The attempt's directory; what is temporary in it does not count.
         work: The directory it worked in.
         limit_bytes: What it may leave; 0: no limit.
 
-    Raises:
-        OutputsUnusable: It is more.
+    Returns:
+        What was wrong, in a sentence; empty when nothing was.
     """
     if not limit_bytes:
-        return
+        return ""
     size = tree_bytes(attempt) - tree_bytes(attempt / "tmp") + tree_bytes(work)
-    if size > limit_bytes:
-        remove_tree(attempt / "outputs")
-        remove_tree(work)
-        raise OutputsUnusable(f"the task left {size} bytes, and may leave {limit_bytes}; its artifacts were removed")
+    if size <= limit_bytes:
+        return ""
+    remove_tree(attempt / "outputs")
+    remove_tree(work)
+    return f"the task left {size} bytes, and may leave {limit_bytes}; its artifacts were removed"

@@ -48,6 +48,11 @@ class _Inspection:
         except EngineError as exc:
             yield refused("", "activeDeadlineSeconds", str(exc))
         root = self._pipeline.root
+        for name, declared in root.input_artifacts.items():
+            if not declared.is_optional:
+                yield refused(
+                    "", "input artifact", f"it needs the input artifact {name!r}, and a run can be given none"
+                )
         if root.is_dag:
             yield from self._dag(root, "", (), optional=False)
         else:

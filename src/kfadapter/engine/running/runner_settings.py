@@ -85,6 +85,7 @@ class RunnerSettings:
         """What a pipeline may ask for."""
         return Abilities(
             containers=Containers(self.containers),
+            program_path=self.container_environment.get("PATH", ""),
             secrets=secrets(_path(self.secrets_dir)),
             config_maps=config_maps(_path(self.config_maps_dir)),
             claims=Claims(self.claims),

@@ -26,7 +26,6 @@ from kfadapter.engine.running.following import Follower
 from kfadapter.engine.running.installers import Installer
 from kfadapter.engine.running.lost_runs import close_run
 from kfadapter.engine.running.nodes import Code, Failure
-from kfadapter.engine.running.placement import Containers
 from kfadapter.engine.running.preparation import Preparation
 from kfadapter.engine.running.processes import Children
 from kfadapter.engine.running.removal import remove_tree
@@ -85,18 +84,12 @@ class Supervisor:
         """
         with self._close:
             self._close.enter_context(take_data_directory(self._settings))
-            self._warn_of_the_host()
+            able = self._settings.abilities
+            if able.warning:
+                log.warning(able.warning, action="containers", setting=f"KFADAPTER_ENGINE_CONTAINERS={able.containers}")
             takes_hints = self._close.enter_context(listen_for_hints(self._settings.wake, self._take_hint))
             self._look_seconds = LOOK_SECONDS if takes_hints else LOOK_SECONDS_WITHOUT_HINTS
             self._close = self._close.pop_all()
-
-    def _warn_of_the_host(self) -> None:
-        if self._settings.abilities.containers is Containers.HOST:
-            log.warning(
-                "commands of container images run on this machine itself, without their images",
-                action="containers_on_host",
-                setting="KFADAPTER_ENGINE_CONTAINERS=host",
-            )
 
     async def stop(self, *, end_runs: bool = False) -> None:
         """Let go of everything. Runs go on without the service, unless they are to be ended.

@@ -29,7 +29,7 @@ from kfadapter.engine.running.installers import InstallCanceled
 from kfadapter.engine.running.journal import LogFile, Report, write_result
 from kfadapter.engine.running.kubernetes import Granted, Unavailable
 from kfadapter.engine.running.launches import Launch, Launching
-from kfadapter.engine.running.leavings import check_leavings, with_limited_files
+from kfadapter.engine.running.leavings import remove_excess, with_limited_files
 from kfadapter.engine.running.nodes import Code, Failure, State
 from kfadapter.engine.running.placement import Place
 from kfadapter.engine.running.process_follower import ProcessFollower
@@ -287,6 +287,8 @@ class Attempt:
         return Report(exit_code=exit_code, log=held, cpu_seconds=seconds, max_rss_bytes=memory, notes=notes)
 
     def _outcome(self, log: TaskLog, given: Mapping[str, Any], reason: str, exit_code: int, usage: Any) -> Outcome:
+        excess = remove_excess(self._path, self._work, self._tools.settings.output_limit_bytes)
+        self._notes += [excess] if excess else []
         report = self._report(log, exit_code, usage)
         if reason == "timeout":
             limit = f"{self._order.deadline_seconds:g}"
@@ -295,8 +297,9 @@ class Attempt:
             if reason == "canceled":
                 return self._canceled(log, report)
             return _failed(Code.UNKNOWN, self._exit_message(exit_code, log), report)
+        if excess:
+            return _failed(Code.UNKNOWN, excess, report)
         try:
-            check_leavings(self._path, self._work, self._tools.settings.output_limit_bytes)
             outputs = read_outputs(self._order.component, given, self._gathering.gather)
             write_result(self._directory, self._order.task_id, outputs)
         except OutputsUnusable as exc:
