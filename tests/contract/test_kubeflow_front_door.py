@@ -43,6 +43,20 @@ async def test_a_server_that_knows_no_ranges_sends_the_whole_log(door: FakeKubef
     assert (b"".join(blocks), part.content_range, part.is_beyond) == (b"0123456789", "", False)
 
 
+async def test_a_pod_is_found_that_is_told_by_the_name_of_argos_node(door: FakeKubeflow) -> None:
+    pod = "train-x7f2k-system-container-impl-1234567890"
+    door.add_log(pod, b"epoch 1\n")
+    door.add_pod(pod, {"status": {"phase": "Pending"}}, [{"reason": "FailedScheduling"}])
+    async with Kubeflow(door.base_url) as kubeflow:
+        node = "train-x7f2k-1234567890"
+        assert [block async for block in kubeflow.pods.log(node, "run-1")] == [b"epoch 1\n"]
+        assert (await kubeflow.pods.describe(node))["status"] == {"phase": "Pending"}
+        assert await kubeflow.pods.events(node) == [{"reason": "FailedScheduling"}]
+        with pytest.raises(KubeflowNotFound, match="pod not found"):
+            await anext(aiter(kubeflow.pods.log("train-x7f2k-7777777777", "run-1")))
+        assert await kubeflow.pods.events("train-x7f2k-7777777777") == []
+
+
 async def test_an_artifact_comes_as_it_is(door: FakeKubeflow) -> None:
     content = bytes(range(256)) * 1000
     door.add_artifact("mlpipeline", "v2/artifacts/a b/model", content)

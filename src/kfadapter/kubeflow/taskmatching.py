@@ -16,6 +16,7 @@ from kfadapter.kubeflow.tasks import iteration_of
 POD_HASH = re.compile(r"-(\d{7,})$")
 
 Element = frozenset[str] | int
+Path = tuple[Element, ...]
 
 
 def matched(details: Sequence[TaskDetail], executions: Mapping[int, Execution]) -> dict[str, Execution]:
@@ -23,17 +24,19 @@ def matched(details: Sequence[TaskDetail], executions: Mapping[int, Execution]) 
     found = _by_pods(details, executions.values())
     taken = {one.id for one in found.values()}
     paths = {one.id: _path(one, executions) for one in executions.values() if one.id not in taken}
+    by_name = _by_innermost(paths)
     by_id = {one.task_id: one for one in details}
+    namesakes = Counter(one.display_name for one in details)
     are_groups_told = any(one.parent_task_id for one in details)
     for detail in details:
         if detail.task_id in found:
             continue
-        fitting = [executions[id_] for id_, path in paths.items() if path and _is_same(path[-1], _element(detail))]
-        if len({paths[one.id] for one in fitting}) > 1 or _has_namesakes(detail, details):
+        fitting = by_name.get(_element(detail), [])
+        if len({paths[one] for one in fitting}) > 1 or namesakes[detail.display_name] > 1:
             place = _place(detail, by_id) if are_groups_told else ()
-            fitting = [one for one in fitting if _is_at(paths[one.id], place)]
+            fitting = [one for one in fitting if _is_at(paths[one], place)]
         if fitting:
-            found[detail.task_id] = max(fitting, key=_order)
+            found[detail.task_id] = executions[max(fitting)]
     return _undoubted(found)
 
 
@@ -75,11 +78,17 @@ def _pod_keys(pod_name: str) -> list[str]:
     return [pod_name, hashed[1]] if hashed else [pod_name]
 
 
-def _has_namesakes(detail: TaskDetail, details: Sequence[TaskDetail]) -> bool:
-    return sum(one.display_name == detail.display_name for one in details) > 1
+def _by_innermost(paths: Mapping[int, Path]) -> dict[str | int, list[int]]:
+    """The ids of executions by each of their own names, or by their number if they are iterations."""
+    found: dict[str | int, list[int]] = {}
+    for id_, path in paths.items():
+        own = path[-1]
+        for name in own if isinstance(own, frozenset) else (own,):
+            found.setdefault(name, []).append(id_)
+    return found
 
 
-def _path(execution: Execution, executions: Mapping[int, Execution]) -> tuple[Element, ...]:
+def _path(execution: Execution, executions: Mapping[int, Execution]) -> Path:
     """The names of the groups around an execution, outermost first, and its own; iterations by their number."""
     around = [*reversed(_around(execution, executions)), execution]
     return tuple(

@@ -92,7 +92,7 @@ def test_a_store_that_hangs_costs_one_answer_some_seconds_and_the_next_nothing(
     assert any("did not answer" in gap["reason"] for gap in run["unavailable"] if gap["what"] == "tasks")
 
 
-NODE, POD = "wf-x7f2k-1234567890", "wf-x7f2k-system-container-impl-1234567890"
+NODE, POD = "wf-x7f2k-1234567890", "wf-x7f2k-retry-system-container-impl-1234567890"
 
 
 def running(cluster: FakeKubeflow) -> tuple[str, dict[str, Any]]:

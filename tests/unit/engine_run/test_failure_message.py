@@ -8,6 +8,7 @@ PREAMBLE = [
     "[KFP Executor 2026-11-25 14:00:00,000 INFO]: Looking for component `train` in --component_module_path `/tmp/x.py`",
     "[KFP Executor 2026-11-25 14:00:00,001 INFO]: Got executor_input:",
 ]
+DOCUMENT = ["{", '    "inputs": {', '        "parameterValues": {}', "    }", "}"]
 TRACE = [
     "Traceback (most recent call last):",
     '  File "<frozen runpy>", line 198, in _run_module_as_main',
@@ -37,6 +38,9 @@ def test_an_exception_of_several_lines_is_whole_and_the_last_of_several_counts()
     [
         ([*PREAMBLE, "no such thing"], "exit code 3: no such thing"),
         ([*PREAMBLE], "exit code 3"),
+        ([*PREAMBLE, *DOCUMENT], "exit code 3"),
+        ([*PREAMBLE, *DOCUMENT, "{", "Killed"], "exit code 3: {\nKilled"),
+        (["before", *PREAMBLE, *DOCUMENT[:3]], "exit code 3: before"),
         ([], "exit code 3"),
         ([*PREAMBLE, *[str(number) for number in range(30)]], "exit code 3: " + "\n".join(map(str, range(10, 30)))),
     ],

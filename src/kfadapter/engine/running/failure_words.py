@@ -1,9 +1,11 @@
 """What a task's last lines say about why it failed: the exception first, without what the executor printed before."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 EXECUTOR_LINE = re.compile(r"^\[KFP Executor \S+ \S+ \w+\]: ")
+DOCUMENT_FOLLOWS = "Got executor_input:"
+DOCUMENT_BEGIN, DOCUMENT_END = "{", "}"
 TRACEBACK = "Traceback (most recent call last):"
 FRAME = "  File "
 OWN_FRAME = re.compile(r'^  File "(<frozen |[^"]*/site-packages/kfp/)')
@@ -25,12 +27,24 @@ def failure_message(lines: Sequence[str], how: str) -> str:
     """
     begins = [number for number, line in enumerate(lines) if line.startswith(TRACEBACK)]
     if not begins:
-        said = [line for line in lines if not EXECUTOR_LINE.match(line)]
+        said = list(_without_the_executors(lines))
         return f"{how}: " + "\n".join(said[-LINES:]) if said else how
     trace = lines[begins[-1] + 1 :]
     end = next((number for number, line in enumerate(trace) if not line.startswith(" ")), len(trace))
     exception = trace[end : end + EXCEPTION_LINES] or ["an exception"]
     return "\n".join([*exception, *_users_frames(trace[:end]), f"({how})"])
+
+
+def _without_the_executors(lines: Sequence[str]) -> Iterator[str]:
+    """What the task itself has printed: the SDK's executor prints lines of its own, and the document it was given."""
+    before, in_document = "", False
+    for line in lines:
+        if before.endswith(DOCUMENT_FOLLOWS) and EXECUTOR_LINE.match(before):
+            in_document = line == DOCUMENT_BEGIN
+        if not in_document and not EXECUTOR_LINE.match(line):
+            yield line
+        in_document = in_document and line != DOCUMENT_END
+        before = line
 
 
 def _users_frames(lines: Sequence[str]) -> list[str]:
