@@ -95,6 +95,8 @@ class RunIndex:
         """
         if not runs:
             return []
+        if is_history:
+            await self._backlog.written()  # what was just started here is news, whatever page it is on
         seen = [Seen(run=run, asked_at=asked_at) for run in runs]
         return await self._write(seen, is_history=is_history)
 

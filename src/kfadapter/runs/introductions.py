@@ -15,6 +15,7 @@ from kfadapter.errors import KubeflowError
 from kfadapter.kubeflow.client import Kubeflow
 from kfadapter.kubeflow.resources import Run
 from kfadapter.runs import index_rows
+from kfadapter.runs.index_rows import Unnamed
 from kfadapter.runs.naming import asked_names
 
 # Kubeflow has just shown the run, so it answers; if not, the events go out with ids alone.
@@ -39,17 +40,22 @@ class Introductions:
         if not new:
             return
         things = await self._database.note(index_rows.introduce, [run for run in runs if run.run_id in new])
-        try:
-            async with asyncio.timeout(WAIT_SECONDS):
-                names, _ = await asked_names(self._kubeflow, things)
-        except (KubeflowError, TimeoutError) as exc:
-            log.info("names are not known yet", action="names_missing", reason=str(exc) or "no answer in time")
-            return
+        names = await self._asked(things)
         if names:
             await self._database.note(index_rows.name_things, names, self._clock.now())
         if len(self._met) > KEPT:
             self._met.clear()
         self._met.update(*new.values())
+
+    async def _asked(self, things: Sequence[Unnamed]) -> dict[int, str | None]:
+        """The names, once: what is not known then is learnt with the others that are old or missing."""
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                names, _ = await asked_names(self._kubeflow, things)
+        except (KubeflowError, TimeoutError) as exc:
+            log.info("names are not known yet", action="names_missing", reason=str(exc) or "no answer in time")
+            return {}
+        return names
 
 
 def _things(run: Run) -> set[str]:

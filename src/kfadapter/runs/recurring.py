@@ -153,13 +153,13 @@ class Recurring:
 
     async def switch(self, recurring_run_id: str, *, on: bool) -> RecurringRun:
         """Switch one on or off; raises KubeflowNotFound."""
-        newest = await self._newest(recurring_run_id)
+        newest = await self._settled(recurring_run_id)
         await (self._runs.enable(newest) if on else self._runs.disable(newest))
         return await self._runs.get(newest)
 
     async def delete(self, recurring_run_id: str) -> None:
         """Delete one; its runs stay. Raises KubeflowNotFound."""
-        newest = await self._newest(recurring_run_id)
+        newest = await self._settled(recurring_run_id)
         await self._runs.get(newest)  # some versions of KFP say yes to ids they do not know
         await self._runs.delete(newest)
 
@@ -171,7 +171,7 @@ class Recurring:
             KubeflowNotFound: There is none.
             KubeflowError: Refused or away: the old one goes on as it was, or the change is finished later.
         """
-        old = await self.get(recurring_run_id)
+        old = await self._runs.get(await self._settled(recurring_run_id))
         if patch.only_switches:
             return old if patch.is_enabled is None else await self.switch(old.recurring_run_id, on=patch.is_enabled)
         new = await self._changed(old, patch)
@@ -223,7 +223,10 @@ class Recurring:
         except KubeflowNotFound:
             log.info("the old one had gone", action="recurring_replaced", recurring_run_id=change.old_id)
         if change.request["enable"]:
-            await self._runs.enable(change.new_id)
+            try:
+                await self._runs.enable(change.new_id)
+            except KubeflowNotFound:
+                log.info("the new one has gone", action="recurring_gone", recurring_run_id=change.new_id)
         await self._end(change, ChangeState.DONE, "")
         log.info("recurring run changed", action="recurring_changed", old=change.old_id, new=change.new_id)
 
@@ -291,6 +294,16 @@ class Recurring:
 
     async def _named(self, name: str) -> list[RecurringRun]:
         return await self.shown(tuple(await self._runs.named(name)))
+
+    async def _settled(self, recurring_run_id: str) -> str:
+        """The one that stands in this one's place, once the change that made it is finished.
+
+        One that broke off has left it switched off, which is not how it is meant to be.
+        """
+        newest = await self._newest(recurring_run_id)
+        for change in await self._database.read(store_recurring.open_into, newest):
+            await self._finish(change)
+        return newest
 
     async def _newest(self, recurring_run_id: str) -> str:
         return await self._database.read(store_recurring.newest, recurring_run_id)

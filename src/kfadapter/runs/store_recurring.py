@@ -64,6 +64,12 @@ def unfinished(connection: Connection, begun_before: datetime) -> list[Recurring
     return [_from_row(row) for row in connection.execute(query).mappings()]
 
 
+def open_into(connection: Connection, recurring_run_id: str) -> list[RecurringChange]:
+    """Changes that are not finished and whose new one this is."""
+    query = select(recurring_changes).where(CHANGES.new_id == recurring_run_id, CHANGES.state == ChangeState.MADE)
+    return [_from_row(row) for row in connection.execute(query).mappings()]
+
+
 def replaced(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
     """What has taken, or is about to take, the place of these."""
     query = select(CHANGES.old_id, CHANGES.new_id).where(

@@ -4,15 +4,21 @@ from typing import Any
 
 import pytest
 
+from kfadapter.clock import SystemClock
+from kfadapter.database.transactions import Transactions
+from kfadapter.kubeflow.client import Kubeflow
+from kfadapter.runs.introductions import Introductions
+from kfadapter.testing.faults import Fault
 from kfadapter.testing.kubeflow import FakeKubeflow
 from support.adapter import RunningAdapter
 from support.eventually import eventually
 
 
-@pytest.fixture(autouse=True)
-def _complete_index(adapter: RunningAdapter) -> None:
-    """What is found while the index is filled is the past, and not told."""
+@pytest.fixture
+def adapter(adapter: RunningAdapter) -> RunningAdapter:
+    """One whose index is complete: what is found while it is filled is the past, and not told."""
     eventually(lambda: adapter.http.get("/v1/runs").json()["index"]["complete"])
+    return adapter
 
 
 def events_of(adapter: RunningAdapter, pipeline: str) -> list[dict[str, Any]]:
@@ -79,3 +85,17 @@ def test_what_is_archived_already_is_not_told_again(adapter: RunningAdapter, fak
         assert adapter.http.post(f"/v1/runs/{run_id}:{action}").status_code == 200
     told = types_of_run(adapter, run_id)
     assert [kind for kind in told if "archived" in kind] == ["archived", "unarchived"]
+
+
+async def test_names_that_kubeflow_does_not_tell_are_asked_for_once(
+    kubeflow: Kubeflow, database: Transactions, fake: FakeKubeflow
+) -> None:
+    fake.fail(Fault.status(403, "no"), method="GET", path="/pipelines$", times=None)
+    [run_id] = fake.add_runs(1, pipeline_id=fake.add_pipeline("qoe"))
+    run = await kubeflow.runs.get(run_id)
+    introduce = Introductions(kubeflow, database, SystemClock())
+    before = len(fake.requests)
+    await introduce([run])
+    asked = len(fake.requests)
+    await introduce([run])
+    assert len(fake.requests) == asked > before

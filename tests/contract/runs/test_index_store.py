@@ -9,11 +9,13 @@ import pytest
 
 from kfadapter.database.transactions import Transactions
 from kfadapter.errors import BadPageToken, IdempotencyKeyReused, LeaseLost
+from kfadapter.events.types import EventType
 from kfadapter.kubeflow.resources import Run
 from kfadapter.runs.index import RunIndex
 from kfadapter.runs.queries import RunQuery, read_filter
 from kfadapter.runs.starts import NewStart, StartBook, StartState
 from kfadapter.testing.clock import ManualClock
+from support.events import everything
 from support.ledgers import new_database, postgresql_server
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
@@ -182,3 +184,14 @@ async def test_a_run_that_comes_after_its_key_was_used_again_is_to_be_ended(data
     await book.settle("a", StartState.NOT_STARTED, "cut")
     await book.intend(NewStart(run_id="b", digest="x", request={}, key="k"))
     assert [(one.run_id, one.state) for one in await book.unsettled(5)] == [("a", StartState.ABANDONED)]
+
+
+async def test_a_run_that_was_just_started_here_is_told_of_although_it_is_on_a_page_of_the_past(
+    database: Transactions,
+) -> None:
+    index = RunIndex(database, ManualClock())
+    index.will_see(run(1), asked_at=START)
+    await index.saw([run(1), run(2)], asked_at=START, is_history=True)
+    told = await database.write(everything)
+    assert {event.run_id for event in told} == {"run-0001"}
+    assert EventType.RUN_CREATED in {event.type for event in told}

@@ -166,3 +166,29 @@ def test_a_change_that_breaks_off_is_finished_later(cluster: FakeKubeflow, tmp_p
 async def _aged(recurring: Any) -> None:
     """Look after changes as the service does when they have been left alone for long enough."""
     await recurring.recover(left_for_seconds=0)
+
+
+def test_a_change_that_broke_off_is_finished_before_the_next(cluster: FakeKubeflow, adapter: RunningAdapter) -> None:
+    made = make(adapter, enabled=True).json()["recurring_run_id"]
+    cluster.fail(Fault.status(400, "no"), method="DELETE", path="/recurringruns")
+    wanted = {"schedule": {"interval_seconds": 60}}
+    assert adapter.http.patch(f"{PATH}/{made}", json=wanted).status_code == 400
+    again = adapter.http.patch(f"{PATH}/{made}", json=wanted)
+    assert again.status_code == 200, again.text
+    assert again.json()["enabled"] is True
+    adapter.call(adapter.service.runs.recurring.recover(left_for_seconds=0))
+    [left] = adapter.http.get(PATH).json()["recurring_runs"]
+    assert (left["enabled"], left["recurring_run_id"]) == (True, again.json()["recurring_run_id"])
+    assert len(cluster.world.recurring_runs) == 1
+
+
+def test_what_was_deleted_meanwhile_does_not_hold_up_other_changes(
+    cluster: FakeKubeflow, adapter: RunningAdapter
+) -> None:
+    made = make(adapter, enabled=True).json()["recurring_run_id"]
+    cluster.fail(Fault.status(400, "no"), method="DELETE", path="/recurringruns")
+    assert adapter.http.patch(f"{PATH}/{made}", json={"schedule": {"interval_seconds": 60}}).status_code == 400
+    with cluster.lock:
+        cluster.world.recurring_runs.clear()
+    adapter.call(adapter.service.runs.recurring.recover(left_for_seconds=0))
+    adapter.call(adapter.service.runs.recurring.recover(left_for_seconds=0))
