@@ -4,7 +4,7 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +24,11 @@ OPERATIONS = (
     "LESS_THAN_EQUALS",
     "IN",
     "IS_SUBSTRING",
+)
+# KFP's RuntimeState; 3.0 adds CACHED.
+STATES = (
+    "RUNTIME_STATE_UNSPECIFIED",
+    *("PENDING", "RUNNING", "SUCCEEDED", "SKIPPED", "FAILED", "CANCELING", "CANCELED", "PAUSED", "CACHED"),
 )
 # KFP's names of fields, and what the index calls them.
 FILTER_KEYS: Mapping[str, str] = {
@@ -188,6 +193,19 @@ def read_moment(value: object, where: str, refusal: type[QueryRefused] = QueryRe
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as exc:
         raise refusal(where, f"{str(value)[:60]!r} is no time; write 2026-01-31T12:00:00Z") from exc
+
+
+def read_states(words: Iterable[str]) -> tuple[str, ...]:
+    """States of runs in Kubeflow's words, in any case; each text may hold several, separated by commas.
+
+    Raises:
+        QueryRefused: One is no state.
+    """
+    states = tuple(word.strip().upper() for text in words for word in text.split(",") if word.strip())
+    for state in states:
+        if state not in STATES:
+            raise QueryRefused("query/state", f"{state[:60]!r} is no state of a run; there are {', '.join(STATES)}")
+    return states
 
 
 def write_token(query: RunQuery, after: tuple[str, ...]) -> str:

@@ -112,6 +112,8 @@ def test_a_token_belongs_to_its_query(indexed: RunningAdapter) -> None:
         {"filter": '{"predicates":[{"operation":"EQUALS","key":"colour","string_value":"x"}]}'},
         {"filter": '{"predicates":[{"operation":"EQUALS","key":"created_at","string_value":"x"}]}'},
         {"created_after": "yesterday"},
+        {"state": "RUNING"},
+        {"state": "failed,broken"},
         {"label": "=x"},
     ],
 )

@@ -16,7 +16,7 @@ from kfadapter.runs.comparison import FEWEST, MOST, compare
 from kfadapter.runs.index import RunPage
 from kfadapter.runs.index_pages import IndexedRun
 from kfadapter.runs.labels import read_label
-from kfadapter.runs.queries import RunQuery, read_filter, read_moment, read_order
+from kfadapter.runs.queries import RunQuery, read_filter, read_moment, read_order, read_states
 from kfadapter.runs.room import RunsRoom
 from kfadapter.service import Service
 
@@ -60,7 +60,7 @@ def list_router(service: Service) -> APIRouter:
             experiment=experiment or None,
             training_job_id=job or None,
             recurring_run_id=recurring_run or None,
-            states=tuple(word.upper() for one in state or () for word in one.split(",") if word),
+            states=read_states(state or ()),
             labels=dict(map(read_label, label or ())),
             name=name or None,
             id_prefix=id_prefix.lower() or None,
