@@ -167,6 +167,14 @@ async def test_environments_go_when_nothing_has_used_them_for_long(place: Place)
     assert hold(held) is None
 
 
+@pytest.mark.parametrize("nanoseconds", [1, 400, 499, 999])
+async def test_environments_go_whatever_the_nanosecond_of_their_last_use(place: Place, nanoseconds: int) -> None:
+    marker = place.environment(KEYS[0]) / ".ok"
+    at = 1_700_000_000_123_456_000 + nanoseconds
+    os.utime(marker, ns=(at, at))
+    assert [removal.is_gone for removal in await place.cleared(environments_bytes=1)] == [True]
+
+
 async def test_the_cache_goes_first_and_then_the_longest_unused_environments(place: Place) -> None:
     old, new = (
         place.environment(key, age=timedelta(days=days), kibibytes=100)

@@ -50,7 +50,7 @@ class Environments:
     def remove(self, one: Surplus) -> bool:
         if one.kind == CACHE_KIND:
             return remove_cache(self._directory)
-        return remove_environment(self._directory, one.name, unless_used_since=one.used_at.timestamp())
+        return remove_environment(self._directory, one.name, unless_used_since=one.used_at)
 
     def _age_reason(self, one: StoredEnvironment, now: datetime) -> str:
         used_at, days = datetime.fromtimestamp(one.used_at, UTC), self._keeping.environments_days

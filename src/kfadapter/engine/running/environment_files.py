@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from kfadapter.engine.running.removal import remove_tree
@@ -82,11 +83,11 @@ def stored(directory: Path) -> list[StoredEnvironment]:
     return sorted((one for one in found if one is not None), key=lambda one: one.used_at, reverse=True)
 
 
-def remove_environment(directory: Path, key: str, *, unless_used_since: float) -> bool:
+def remove_environment(directory: Path, key: str, *, unless_used_since: datetime) -> bool:
     """Remove an environment, unless somebody uses or builds it.
 
     Args:
-        unless_used_since: It stays when it was used after this moment, in seconds since 1970.
+        unless_used_since: It stays when it was used after this moment, to the microsecond.
 
     Returns:
         Whether it is gone.
@@ -94,7 +95,7 @@ def remove_environment(directory: Path, key: str, *, unless_used_since: float) -
     path = directory / key
     with contextlib.suppress(OSError), locked(directory / f"{key}.lock", give_up=lambda: True) as lock:
         one = _stored(path) if lock is not None else None
-        if one is None or one.used_at > unless_used_since or not _withdraw(path):
+        if one is None or datetime.fromtimestamp(one.used_at, UTC) > unless_used_since or not _withdraw(path):
             return False
         return remove_tree(path)
     return False
