@@ -54,7 +54,7 @@ def pipeline_router(service: Service) -> APIRouter:
     """The routes of pipelines; uploads are in a router of their own, since a body may take its time."""
     router = APIRouter(prefix="/v1/pipelines", tags=["pipelines"], route_class=BoundedRoute.of(service.settings))
     kubeflow, catalog = service.kubeflow, service.catalog
-    pages: SharedReads[bytes] = SharedReads()
+    pages: SharedReads[bytes] = SharedReads(kubeflow.base_url)
 
     @router.get("", summary="Pipelines, a page at a time", response_model=PipelinePage)
     async def list_pipelines(

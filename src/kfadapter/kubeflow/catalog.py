@@ -81,7 +81,7 @@ class Catalog:
             clock, keep_seconds=KEEP_NEWEST_SECONDS, entries=4096
         )
         self._pipelines: Recent[Pipeline] = Recent(clock, keep_seconds=KEEP_NEWEST_SECONDS)
-        self._reads: SharedReads[Newest] = SharedReads()
+        self._reads: SharedReads[Newest] = SharedReads(kubeflow.base_url)
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def pipeline(self, pipeline_id: str) -> CataloguedPipeline:

@@ -31,6 +31,7 @@ from kfadapter.errors import (
 from kfadapter.kubeflow.backoff import ATTEMPTS, Deadline, pause_seconds, retry_after_seconds
 from kfadapter.kubeflow.calls import Call, Query, encoded, multipart
 from kfadapter.kubeflow.parts import RANGE_NOT_SATISFIABLE, Part
+from kfadapter.kubeflow.patience import note_wait
 from kfadapter.kubeflow.refusals import LOGIN_HINT, looks_like_html, readable, refusal
 
 API: Final = "/apis/v2beta1"
@@ -245,8 +246,7 @@ class Connection:
                     async with await self._send(call, progress) as response:
                         answer = await self._read(response)
         except asyncio.CancelledError as exc:
-            # Whoever is out of patience can tell what was waited for: asyncio keeps this as its TimeoutError's cause.
-            exc.add_note(f"Kubeflow at {URL(self.base_url).authority} did not answer in time")
+            note_wait(exc, self.base_url)
             raise
         if 200 <= answer.status < 300:
             return answer

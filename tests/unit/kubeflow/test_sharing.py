@@ -7,6 +7,8 @@ import pytest
 
 from kfadapter.kubeflow.sharing import SharedReads
 
+URL = "http://kubeflow:8888/pipeline"
+
 
 class Reads:
     """Reads that end when they are told to; each answers its number."""
@@ -30,7 +32,7 @@ def asking(shared: SharedReads[int], read: Callable[[], Awaitable[int]], count: 
 
 
 async def test_who_comes_during_a_read_shares_the_next_one() -> None:
-    shared, reads = SharedReads[int](wait_seconds=60), Reads()
+    shared, reads = SharedReads[int](URL, wait_seconds=60), Reads()
     first = asking(shared, reads.read, 1)
     await reads.until_begun()
     later = asking(shared, reads.read, 15)
@@ -45,7 +47,7 @@ async def test_who_comes_during_a_read_shares_the_next_one() -> None:
 
 
 async def test_a_read_that_hangs_is_not_waited_for_long() -> None:
-    shared, reads = SharedReads[int](wait_seconds=0.01), Reads()
+    shared, reads = SharedReads[int](URL, wait_seconds=0.01), Reads()
     hanging = asking(shared, reads.read, 1)
     await reads.until_begun()
     later = asking(shared, reads.read, 2)
@@ -57,7 +59,7 @@ async def test_a_read_that_hangs_is_not_waited_for_long() -> None:
 
 
 async def test_errors_reach_all_and_the_next_question_is_asked_anew() -> None:
-    shared, reads = SharedReads[int](), Reads()
+    shared, reads = SharedReads[int](URL), Reads()
     both = asking(shared, reads.read, 2)
     await reads.until_begun()
     reads.ends[0].set_exception(KeyError("gone"))
@@ -71,10 +73,20 @@ async def test_errors_reach_all_and_the_next_question_is_asked_anew() -> None:
 
 
 async def test_a_caller_that_leaves_takes_nothing_from_the_others() -> None:
-    shared, reads = SharedReads[int](), Reads()
+    shared, reads = SharedReads[int](URL), Reads()
     leaving, staying = asking(shared, reads.read, 2)
     await reads.until_begun()
     leaving.cancel()
     reads.ends[0].set_result(1)
     assert await staying == 1
     assert leaving.cancelled()
+
+
+async def test_who_is_out_of_patience_can_say_what_was_waited_for() -> None:
+    shared, reads = SharedReads[int](URL), Reads()
+    with pytest.raises(TimeoutError) as met:
+        async with asyncio.timeout(0.01):
+            await shared.read("key", reads.read)
+    assert met.value.__cause__ is not None
+    assert met.value.__cause__.__notes__ == ["Kubeflow at kubeflow:8888 did not answer in time"]
+    reads.ends[0].set_result(1)
