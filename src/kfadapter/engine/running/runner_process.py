@@ -15,6 +15,7 @@ from kfadapter.engine.running.run_directory import RunDirectory, RunnerMark
 from kfadapter.engine.running.runner_settings import RunnerSettings
 
 BLIND_SECONDS = 0.1
+REAP_SECONDS = 0.005
 
 
 class RunnerProcess:
@@ -71,7 +72,7 @@ class RunnerProcess:
                 await self._look()
         finally:
             self.close()
-        self._reap()
+        await self._reap()
 
     def signal(self, number: int) -> None:
         """Signal it, if it is still this very process."""
@@ -84,7 +85,7 @@ class RunnerProcess:
         self.signal(signal.SIGKILL)
         while self.is_alive:  # noqa: ASYNC110 - whoever waited for its end may have stopped doing so
             await asyncio.sleep(BLIND_SECONDS)
-        self._reap()
+        await self._reap()
 
     def close(self) -> None:
         """Stop watching."""
@@ -102,11 +103,18 @@ class RunnerProcess:
             return f"ended by {signal.Signals(-self.exit_code).name}"
         return f"ended by signal {-self.exit_code}"
 
-    def _reap(self) -> None:
-        with contextlib.suppress(ChildProcessError):
+    async def _reap(self) -> None:
+        while not self._is_reaped():  # noqa: ASYNC110 - its first thread is seen as ended a moment before the others
+            await asyncio.sleep(REAP_SECONDS)
+
+    def _is_reaped(self) -> bool:
+        try:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                self.exit_code = os.waitstatus_to_exitcode(status)
+        except ChildProcessError:  # another service's child, or reaped before
+            return True
+        if pid:
+            self.exit_code = os.waitstatus_to_exitcode(status)
+        return bool(pid)
 
     async def _look(self) -> None:
         if self._pidfd is None:
