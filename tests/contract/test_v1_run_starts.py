@@ -69,7 +69,10 @@ def test_a_cut_answer_is_looked_up_and_never_sent_again(fake: FakeKubeflow, adap
     assert fake.workflows_started(answer.json()["run_id"]) == 1
 
 
-def test_an_outcome_nobody_knows_names_the_runs_id(fake: FakeKubeflow, adapter: RunningAdapter) -> None:
+def test_an_outcome_nobody_knows_names_the_runs_id(
+    fake: FakeKubeflow, make_adapter: Callable[..., RunningAdapter]
+) -> None:
+    adapter = make_adapter(kubeflow_url=fake.url, request_timeout_seconds=4)
     upload(adapter, HELLO, name="p")
     fake.fail(Fault.close(), method="POST", path="/runs")
     answer = adapter.http.post("/v1/runs", json={"pipeline_name": "p", "arguments": {"word": "x"}})
