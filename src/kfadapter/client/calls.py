@@ -1,5 +1,6 @@
 """One call as data: what is sent, and how its answer is read. Clients that wait and clients that await share them."""
 
+import json
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -101,6 +102,11 @@ def nothing(_: Answer) -> None:
 def raw(answer: Answer) -> bytes:
     """The answer's bytes."""
     return answer.body
+
+
+def repeatable(idempotency_key: str) -> dict[str, str]:
+    """The header that makes a call repeatable, a structured field's text; none without a key."""
+    return {"Idempotency-Key": json.dumps(idempotency_key)} if idempotency_key else {}
 
 
 def path(*segments: str) -> str:

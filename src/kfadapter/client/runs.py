@@ -1,14 +1,13 @@
 """Runs: `client.runs`."""
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
 from httpx_sse import EventSource
 
-from kfadapter.client.calls import Call, nothing, path, raw, reader
+from kfadapter.client.calls import Call, nothing, path, raw, reader, repeatable
 from kfadapter.client.errors import NoAnswer
 from kfadapter.client.following import RECONNECT_SECONDS, LogPlace, Patience
 from kfadapter.client.pages import page_reader
@@ -115,7 +114,7 @@ def start_call(
     }
     if pipeline_spec is not None:
         document["pipeline_spec"] = dict(pipeline_spec)
-    headers = {"Idempotency-Key": json.dumps(idempotency_key)} if idempotency_key else {}
+    headers = repeatable(idempotency_key)
     return Call(method="POST", path=path("runs"), document=document, headers=headers, read=reader(StartedRun))
 
 

@@ -1,13 +1,12 @@
 """Training jobs: `client.training_jobs`."""
 
-import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
 from urllib.parse import quote
 
-from kfadapter.client.calls import Call, path, reader
+from kfadapter.client.calls import Call, path, reader, repeatable
 from kfadapter.client.pages import page_reader
 from kfadapter.client.pipelines import ITERATED_PAGE_SIZE
 from kfadapter.client.results import Page
@@ -153,7 +152,7 @@ def start_call(
         method="POST",
         path=f"/trainingjobs/{quote(job_id, safe='')}/execution",
         document=document,
-        headers={"Idempotency-Key": json.dumps(idempotency_key)} if idempotency_key else {},
+        headers=repeatable(idempotency_key),
         read=reader(Execution),
     )
 

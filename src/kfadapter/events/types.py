@@ -3,6 +3,8 @@
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
+from kfadapter.kubeflow.resources import RUN_STATES
+
 PREFIX = "org.kfadapter."
 
 
@@ -35,8 +37,8 @@ class EventType(StrEnum):
 
 STATES = frozenset(
     {
-        *("RUNTIME_STATE_UNSPECIFIED", "PENDING", "RUNNING", "SUCCEEDED", "SKIPPED", "FAILED", "CANCELING", "CANCELED"),
-        *("PAUSED", "CACHED", "LOST"),  # of runs and tasks: KFP's words, 3.0's too, and ours
+        *RUN_STATES,  # of runs and tasks; subscriptions are PAUSED, too
+        "LOST",  # of runs, our own word
         *("INTENDED", "UNCERTAIN", "ACTIVE", "REFUSED", "NOT_STARTED"),  # of training jobs, beside those
         "DISABLED",  # of subscriptions, beside those
     }

@@ -12,6 +12,11 @@ from kfadapter.errors import KubeflowMalformed
 
 # KFP writes 1970-01-01 (2.x) or year 1 for "not yet".
 EARLIEST_YEAR = 1971
+# KFP's RuntimeState; 3.0 adds CACHED.
+RUN_STATES = (
+    "RUNTIME_STATE_UNSPECIFIED",
+    *("PENDING", "RUNNING", "SUCCEEDED", "SKIPPED", "FAILED", "CANCELING", "CANCELED", "PAUSED", "CACHED"),
+)
 # CANCELING is none: something follows it.
 END_STATES = frozenset({"SUCCEEDED", "SKIPPED", "FAILED", "CANCELED"})
 

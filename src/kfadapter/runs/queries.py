@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kfadapter.errors import BadPageToken, FilterRefused, QueryRefused
+from kfadapter.kubeflow.resources import RUN_STATES
 
 PAGE_SIZE = 50
 LARGEST_PAGE = 200
@@ -24,11 +25,6 @@ OPERATIONS = (
     "LESS_THAN_EQUALS",
     "IN",
     "IS_SUBSTRING",
-)
-# KFP's RuntimeState; 3.0 adds CACHED.
-STATES = (
-    "RUNTIME_STATE_UNSPECIFIED",
-    *("PENDING", "RUNNING", "SUCCEEDED", "SKIPPED", "FAILED", "CANCELING", "CANCELED", "PAUSED", "CACHED"),
 )
 # KFP's names of fields, and what the index calls them.
 FILTER_KEYS: Mapping[str, str] = {
@@ -203,8 +199,8 @@ def read_states(words: Iterable[str]) -> tuple[str, ...]:
     """
     states = tuple(word.strip().upper() for text in words for word in text.split(",") if word.strip())
     for state in states:
-        if state not in STATES:
-            raise QueryRefused("query/state", f"{state[:60]!r} is no state of a run; there are {', '.join(STATES)}")
+        if state not in RUN_STATES:
+            raise QueryRefused("query/state", f"{state[:60]!r} is no state of a run; there are {', '.join(RUN_STATES)}")
     return states
 
 
