@@ -3,9 +3,10 @@
 import base64
 import json
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 from urllib.parse import unquote_plus
 
@@ -41,6 +42,7 @@ BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2}).{0,2}")
 
 Row = TypeVar("Row")
 Value = str | int | datetime | list[str]
+Place = tuple[str | int, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +115,7 @@ class _Listing:
     column: str
     is_descending: bool
     predicates: tuple[Predicate, ...]
-    start: tuple[str, str] | None = None
+    start: Place | None = None
 
 
 def read_page(table: Table[Row], rows: Sequence[Row], query: Query) -> tuple[list[Row], str, int]:
@@ -129,8 +131,8 @@ def read_page(table: Table[Row], rows: Sequence[Row], query: Query) -> tuple[lis
     matching = [row for row in rows if all(one.holds(table.columns[one.key](row)) for one in listing.predicates)]
     ordered = sorted(matching, key=lambda row: _place(table, listing, row), reverse=listing.is_descending)
     size = min(query.page_size or DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE)
-    from_start = [row for row in ordered if _is_reached(table, listing, row)]
-    shown, rest = from_start[:size], from_start[size:]
+    begin = _begin(table, listing, ordered)
+    shown, rest = ordered[begin : begin + size], ordered[begin + size : begin + size + 1]
     return shown, _token(table, listing, rest[0]) if rest else "", len(matching)
 
 
@@ -245,23 +247,23 @@ def _from_token(table: Table[Row], token: str, context: str) -> _Listing:
     )
 
 
-def _place(table: Table[Row], listing: _Listing, row: Row) -> tuple[str, str]:
-    """Where a row stands: its value as text that sorts, then its id."""
-    value = table.columns[listing.column](row)
-    return (_sortable(value), table.identity(row))
+def _place(table: Table[Row], listing: _Listing, row: Row) -> Place:
+    """Where a row stands: its value in a form that sorts, then its id."""
+    return (_sortable(table.columns[listing.column](row)), table.identity(row))
 
 
-def _is_reached(table: Table[Row], listing: _Listing, row: Row) -> bool:
+def _begin(table: Table[Row], listing: _Listing, ordered: Sequence[Row]) -> int:
+    """The number of the first row at or after the place where the page starts."""
     if listing.start is None:
-        return True
-    place = _place(table, listing, row)
-    return place <= listing.start if listing.is_descending else place >= listing.start
+        return 0
+    if not listing.is_descending:
+        return bisect_left(ordered, listing.start, key=lambda row: _place(table, listing, row))
+    # From the back the rows ascend.
+    return len(ordered) - bisect_right(ordered[::-1], listing.start, key=lambda row: _place(table, listing, row))
 
 
-def _sortable(value: Value) -> str:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y%m%d%H%M%S")
-    return str(value).casefold()
+def _sortable(value: Value) -> str | int:
+    return int(value.timestamp()) if isinstance(value, datetime) else str(value).casefold()
 
 
 def _comparable(value: Value) -> Any:

@@ -152,6 +152,7 @@ class World:
         self.pod_events: dict[str, list[Json]] = {}
         self.metadata = MetadataWorld()
         self.course: Course | None = None
+        self._moving: dict[str, FakeRun] = {}  # runs that change by themselves; the others need no look
         self.add_experiment("Default", DEFAULT_DESCRIPTION)
 
     def now(self) -> datetime:
@@ -161,11 +162,13 @@ class World:
     def catch_up(self) -> None:
         """Let everything happen whose time has come."""
         now = self._clock.now()
-        for run in self.runs.values():
+        for run in list(self._moving.values()):
             while run.due and run.due[0][0] <= now:
                 at, state = run.due.pop(0)
                 if not run.has_ended:
                     run.enter(state, at.replace(microsecond=0))
+            if not run.due:
+                del self._moving[run.run_id]
 
     def add_pipeline(self, name: str, display_name: str = "", **fields: Any) -> FakePipeline:
         """Store a pipeline without versions."""
@@ -211,7 +214,7 @@ class World:
         if not run.history:
             run.history.append((run.created_at, run.state))
         if self.course is not None and not run.has_ended:
-            run.due = _planned(self.course, run, now)
+            self._plan(run, _planned(self.course, run, now))
         self.runs[run.run_id] = run
         self.experiments[run.experiment_id].last_run_created_at = run.created_at
         return run
@@ -250,7 +253,7 @@ class World:
     def terminate(self, run: FakeRun) -> None:
         """Start to end a run: CANCELING at once, FAILED when the workflow has been stopped."""
         run.state = "CANCELING"
-        run.due = [(self._clock.now() + timedelta(seconds=TERMINATION_SECONDS), "FAILED")]
+        self._plan(run, [(self._clock.now() + timedelta(seconds=TERMINATION_SECONDS), "FAILED")])
 
     def archive_experiment(self, experiment_id: str) -> None:
         """Archive an experiment with its runs."""
@@ -258,6 +261,10 @@ class World:
         for run in self.runs.values():
             if run.experiment_id == experiment_id:
                 run.storage_state = "ARCHIVED"
+
+    def _plan(self, run: FakeRun, due: list[tuple[datetime, str]]) -> None:
+        run.due = due
+        self._moving[run.run_id] = run
 
 
 def fresh_id() -> str:
