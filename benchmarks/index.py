@@ -1,27 +1,32 @@
 """Pages of the index of runs: how long does one take at 200,000 runs, by each filter and order?
 
-Fills a database as the service would (SQLite in a temporary directory, or `--database-url postgresql://…`), then asks
-for the first page, a page in the middle and the last one of many queries, some of them bad cases: a state few runs
-have, a text no run has, labels that are on many runs and on few.
+Fills a database as the service would (SQLite in a temporary directory, `--postgresql` for a server of the tests' wheel,
+or `--database-url postgresql://…`), then asks for the first page, a page in the middle and the last one of many
+queries, some of them bad cases: a state few runs have, a text no run has, labels that are on many runs and on few.
 """
 
 import argparse
 import asyncio
 import random
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from kfadapter.clock import SystemClock
 from kfadapter.database.transactions import Transactions
 from kfadapter.kubeflow.resources import Run
 from kfadapter.runs.index import RunIndex
 from kfadapter.runs.queries import RunQuery, read_filter, read_order
+from support.ledgers import postgresql_server
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 BATCH = 1000
@@ -34,12 +39,17 @@ def main() -> None:
     """Fill, ask, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=200_000)
-    parser.add_argument("--database-url", help="in place of SQLite in a temporary directory")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--database-url", help="in place of SQLite in a temporary directory")
+    where.add_argument("--postgresql", action="store_true", help="a server that is started for it")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as directory:
-        url = arguments.database_url or f"sqlite:///{Path(directory) / 'index.sqlite'}"
-        with Transactions.open(url) as database:
-            asyncio.run(measure(RunIndex(database, SystemClock()), arguments.runs))
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        url = arguments.database_url or f"sqlite:///{directory / 'index.sqlite'}"
+        if arguments.postgresql:
+            url = stack.enter_context(postgresql_server(directory))
+        database = stack.enter_context(Transactions.open(url))
+        asyncio.run(measure(RunIndex(database, SystemClock()), arguments.runs))
 
 
 async def measure(index: RunIndex, count: int) -> None:
@@ -119,6 +129,16 @@ def queries() -> dict[str, RunQuery]:
             "labels": {"team": "radio"},
             "states": ("FAILED",),
             "pipeline": "pipeline-0",
+        },
+        "filter: a label on every second run": {
+            "predicates": read_filter(
+                '{"predicates":[{"operation":"EQUALS","key":"labels.team","string_value":"radio"}]}'
+            )
+        },
+        "filter: not a label on every second run": {
+            "predicates": read_filter(
+                '{"predicates":[{"operation":"NOT_EQUALS","key":"labels.team","string_value":"radio"}]}'
+            )
         },
         "created in a month": {"created_after": START, "created_before": START + timedelta(days=30)},
         "finished in an hour": {"finished_after": START, "finished_before": START + timedelta(hours=1)},

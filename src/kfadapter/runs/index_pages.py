@@ -10,10 +10,10 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Integer,
+    ScalarSelect,
     and_,
     bindparam,
     case,
-    exists,
     false,
     func,
     literal,
@@ -204,8 +204,8 @@ def _label_predicate(one: Predicate) -> ColumnElement[bool]:
     labels = run_labels.c
     key = one.key.removeprefix(LABEL_KEY)
     positive = Predicate(key=one.key, operation="EQUALS", value=one.value) if one.operation == "NOT_EQUALS" else one
-    has = exists().where(labels.run_id == RUNS.run_id, labels.key == key, _compared(labels.value, positive))
-    return ~has if one.operation == "NOT_EQUALS" else has
+    found = _label_of_the_run(and_(labels.key == key, _compared(labels.value, positive)))
+    return found.is_(None) if one.operation == "NOT_EQUALS" else found.is_not(None)
 
 
 def _has_label(connection: Connection, key: str, value: str | None) -> ColumnElement[bool]:
@@ -214,7 +214,15 @@ def _has_label(connection: Connection, key: str, value: str | None) -> ColumnEle
     some = select(labels.run_id).where(matching).limit(FEW_LABELLED + 1).subquery()
     if connection.execute(select(func.count()).select_from(some)).scalar_one() <= FEW_LABELLED:
         return RUNS.run_id.in_(select(labels.run_id).where(matching))
-    return exists().where(labels.run_id == RUNS.run_id, matching)
+    return _label_of_the_run(matching).is_not(None)
+
+
+def _label_of_the_run(matching: ColumnElement[bool]) -> ScalarSelect[Any]:
+    """1 where the run has such a label, else NULL.
+
+    Not EXISTS: PostgreSQL makes a join of that and reads all such labels first; this it asks of each run it passes.
+    """
+    return select(literal(1)).where(run_labels.c.run_id == RUNS.run_id, matching).limit(1).scalar_subquery()
 
 
 def _is_any(column: ColumnElement[Any], values: Sequence[Any], *, is_led: bool) -> ColumnElement[bool]:
