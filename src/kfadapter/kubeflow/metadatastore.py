@@ -87,8 +87,6 @@ class MetadataStore:
             KubeflowError: It is away, refuses, or something else answers.
         """
         self._check_away()
-        if self._messages is None:
-            self._messages = await asyncio.to_thread(MetadataMessages)
         async with self._slot(within_seconds):
             self._check_away()
             return await self._read(run_id, Deadline.after(within_seconds))
@@ -168,13 +166,19 @@ class MetadataStore:
 
     async def _call(self, method: str, deadline: Deadline, **fields: Any) -> Any:
         """One call, at the first place that serves it; that place is asked first from then on."""
-        messages = self._messages or MetadataMessages()
+        messages = await self._loaded()
         question = framed(messages.new(f"{method}Request", **fields).SerializeToString())
         try:
             content = await self._asked(method, question, deadline)
             return messages.parse(f"{method}Response", content)
         except ValueError as exc:
             raise KubeflowMalformed("ML Metadata answered with something that is not its message") from exc
+
+    async def _loaded(self) -> MetadataMessages:
+        """The messages, made when they are first needed: that takes a moment, and many never need them."""
+        if self._messages is None:
+            self._messages = await asyncio.to_thread(MetadataMessages)
+        return self._messages
 
     async def _asked(self, method: str, question: bytes, deadline: Deadline) -> bytes:
         failures: list[KubeflowError] = []
