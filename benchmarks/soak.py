@@ -1,8 +1,8 @@
 """A steady load for a long time: does the service grow?
 
 Executions, reads of the Training Manager's routes and of /v1, ends and notifications, at a rate, beside a scriptable
-Kubeflow in this process. Prints memory and open descriptors of the service once a minute, and the growth from the
-first minute (when caches have filled) to the last.
+Kubeflow in this process. Prints memory and open descriptors of the service once a minute, and the growth from the end
+of the warm-up, when lists are as long as they get and caches have filled, to the last minute.
 """
 
 import argparse
@@ -48,17 +48,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--rate", type=float, default=50, help="requests a second")
+    parser.add_argument("--warm-up", type=int, default=5, help="minutes that are shown and not counted")
     arguments = parser.parse_args()
     env = {"KFADAPTER_NOTIFY_GRACE_SECONDS": "1", "KFADAPTER_LOG_LEVEL": "error"}
     with FakeKubeflow() as kubeflow, FakeTrainingManager() as manager, tempfile.TemporaryDirectory() as directory:
         kubeflow.auto_finish(RUN_SECONDS)
         urls = ("--kubeflow-url", kubeflow.url, "--training-manager-url", manager.url)
         with program("serve", Path(directory), *urls, env=env) as adapter:
-            uvloop.run(soak(kubeflow, adapter.url, adapter.pid, arguments.minutes * 60, arguments.rate))
+            lines = uvloop.run(soak(kubeflow, adapter.url, adapter.pid, arguments.minutes * 60, arguments.rate))
+    for begin in sorted({1, min(arguments.warm_up, len(lines))}):
+        (first, opened), (last, still) = lines[begin - 1], lines[-1]
+        print(f"growth since minute {begin}: {last / first - 1:+.1%} of memory, {still - opened:+} descriptors")
 
 
-async def soak(kubeflow: FakeKubeflow, url: str, pid: int, seconds: float, rate: float) -> None:
-    """The load and the reports."""
+async def soak(kubeflow: FakeKubeflow, url: str, pid: int, seconds: float, rate: float) -> list[tuple[float, int]]:
+    """The load and the reports; memory in MiB and descriptors at the end of each minute."""
     statuses: Counter[int] = Counter()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64)) as session, asyncio.TaskGroup() as group:
         form = aiohttp.FormData({"description": ""})
@@ -77,19 +81,18 @@ async def soak(kubeflow: FakeKubeflow, url: str, pid: int, seconds: float, rate:
             group.create_task(counted(call, statuses))
             if number % int(rate * FORGET_SECONDS) == 0:
                 kubeflow.log.clear()
-        await report
+        return await report
 
 
-async def reports(pid: int, seconds: float, statuses: Counter[int]) -> None:
-    """A line a minute, and the growth at the end."""
+async def reports(pid: int, seconds: float, statuses: Counter[int]) -> list[tuple[float, int]]:
+    """A line a minute."""
     print(f"{'minute':>6} {'MiB':>7} {'descriptors':>11}  statuses", flush=True)
     lines = []
     for minute in range(1, max(1, round(seconds / REPORT_SECONDS)) + 1):
         await asyncio.sleep(min(REPORT_SECONDS, seconds))
         lines.append((memory_mib(pid), descriptors(pid)))
         print(f"{minute:6} {lines[-1][0]:7.1f} {lines[-1][1]:11}  {dict(statuses)}", flush=True)
-    (first, opened), (last, still) = lines[0], lines[-1]
-    print(f"growth since the first minute: {last / first - 1:+.1%} of memory, {still - opened:+} descriptors")
+    return lines
 
 
 async def execution(session: aiohttp.ClientSession, url: str, job: int) -> int:
