@@ -232,6 +232,18 @@ async def test_a_job_deleted_during_a_retry_is_not_told(bridge: Bridge) -> None:
     assert await bridge.outbox.deliver_due() == 0
 
 
+async def test_a_job_number_used_again_after_a_deletion_is_told_of_its_new_run_alone(bridge: Bridge) -> None:
+    """A Training Manager whose database was set up anew counts its jobs from 1 again."""
+    deleted = await bridge.start()
+    await bridge.jobs.stop(deleted)
+    used_again = await bridge.start()
+    await bridge.end(deleted, "FAILED")
+    await bridge.end(used_again)
+    await bridge.tell()
+    told = bridge.training_manager.notifications
+    assert [(one.run_id, one.run_status) for one in told] == [(used_again, "SUCCEEDED")]
+
+
 async def test_without_a_training_manager_no_notification_is_made(make_bridge: Any) -> None:
     bridge = await make_bridge(is_told=False)
     run_id = await bridge.start()
