@@ -51,6 +51,7 @@ class EngineSettings:
         cache_expiry_seconds: Results are used until they are so old; 0: at any age.
         containers: What is done with components that are commands of an image.
         container_environment: Variables for Docker and Podman only.
+        container_answer_seconds: Docker and Podman are ended when they do not answer within so long.
         secrets_dir: A directory for each secret, a file for each of its keys; None: there are none.
         config_maps_dir: The same for config maps.
         interpreters: Pythons that stand for images, by patterns of images; the first that fits counts.
@@ -75,6 +76,7 @@ class EngineSettings:
     cache_expiry_seconds: float = 0.0
     containers: Literal["off", "docker", "podman", "host"] = "off"
     container_environment: Mapping[str, str] = field(default_factory=dict)
+    container_answer_seconds: float = 15.0
     secrets_dir: Path | None = None
     config_maps_dir: Path | None = None
     interpreters: Mapping[str, str] = field(default_factory=dict)

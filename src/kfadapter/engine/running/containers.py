@@ -17,7 +17,7 @@ from kfadapter.errors import EngineError
 RUN_LABEL = "kfadapter.run-id"
 TASK_LABEL = "kfadapter.task-id"
 NAME_PREFIX = "kfadapter-"
-PROGRAM_SECONDS = 15.0
+ANSWER_SECONDS = 15.0
 """The program may take so long to remove a container: with a task's ten seconds to end, the run's process is not given
 more than thirty."""
 FAILED_BEFORE = 125
@@ -68,14 +68,22 @@ class ContainerProgram:
         environment: What the program itself needs of the service's variables.
         children: Where its processes are known.
         markers: Variables that mark its processes as the run's.
+        answer_seconds: It is ended when it does not answer within so long.
     """
 
     def __init__(
-        self, name: str, environment: Mapping[str, str], children: Children, markers: Mapping[str, str]
+        self,
+        name: str,
+        environment: Mapping[str, str],
+        children: Children,
+        markers: Mapping[str, str],
+        *,
+        answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self.name = name
         self._environment = {**environment, **markers}
         self._children = children
+        self._answer_seconds = answer_seconds
 
     def start(self, order: ContainerOrder) -> tuple[list[str], dict[str, str]]:
         """The command line that runs a container in the foreground, and its environment.
@@ -131,12 +139,12 @@ class ContainerProgram:
         except OSError as exc:
             return FAILED_BEFORE, f"{self.name}: {exc.strerror}"
         try:
-            said, _ = process.communicate(timeout=PROGRAM_SECONDS)
+            said, _ = process.communicate(timeout=self._answer_seconds)
             return process.returncode, said.decode(errors="replace")[-LAST_BYTES:].strip()
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
-            return FAILED_BEFORE, f"{self.name} {words[0]} did not answer within {PROGRAM_SECONDS:g} seconds"
+            return FAILED_BEFORE, f"{self.name} {words[0]} did not answer within {self._answer_seconds:g} seconds"
         finally:
             self._children.release(process.pid)
 

@@ -11,7 +11,7 @@ from kfadapter.engine.config import EngineSettings
 from kfadapter.engine.running.abilities import Abilities
 from kfadapter.engine.running.cache import ResultCache
 from kfadapter.engine.running.claims import Claims
-from kfadapter.engine.running.containers import ContainerProgram
+from kfadapter.engine.running.containers import ANSWER_SECONDS, ContainerProgram
 from kfadapter.engine.running.interpreters import Interpreters
 from kfadapter.engine.running.placement import Containers
 from kfadapter.engine.running.processes import Children
@@ -38,6 +38,7 @@ class RunnerSettings:
         cache_expiry_seconds: Results are used until they are so old; 0: at any age.
         containers: What is done with commands of images.
         container_environment: Variables for Docker and Podman only.
+        container_answer_seconds: Docker and Podman are ended when they do not answer within so long.
         secrets_dir: A directory for each secret; empty: there are none.
         config_maps_dir: A directory for each config map; empty: there are none.
         interpreters: Pythons that stand for images, by patterns of images.
@@ -57,6 +58,7 @@ class RunnerSettings:
     cache_expiry_seconds: float = 0.0
     containers: str = Containers.OFF.value
     container_environment: Mapping[str, str] = field(default_factory=dict)
+    container_answer_seconds: float = ANSWER_SECONDS
     secrets_dir: str = ""
     config_maps_dir: str = ""
     interpreters: Mapping[str, str] = field(default_factory=dict)
@@ -95,7 +97,13 @@ class RunnerSettings:
         """Docker or Podman; None when neither is to be used."""
         if not Containers(self.containers).is_program:
             return None
-        return ContainerProgram(self.containers, self.container_environment, children, markers)
+        return ContainerProgram(
+            self.containers,
+            self.container_environment,
+            children,
+            markers,
+            answer_seconds=self.container_answer_seconds,
+        )
 
     @property
     def slots(self) -> Path:
@@ -128,6 +136,7 @@ class RunnerSettings:
             cache_expiry_seconds=config.cache_expiry_seconds,
             containers=config.containers,
             container_environment=dict(config.container_environment),
+            container_answer_seconds=config.container_answer_seconds,
             secrets_dir=str(config.secrets_dir.absolute()) if config.secrets_dir else "",
             config_maps_dir=str(config.config_maps_dir.absolute()) if config.config_maps_dir else "",
             interpreters=dict(config.interpreters),
