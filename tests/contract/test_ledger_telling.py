@@ -101,6 +101,22 @@ async def test_a_redelivery_waits_for_nothing_but_the_grace_time(ledger: Ledger)
     assert redelivered.not_before == later(5)
 
 
+@pytest.mark.parametrize("outcome", ["delivered", "pending", "dead"])
+async def test_a_redelivery_asked_for_during_a_try_follows_it(ledger: Ledger, outcome: str) -> None:
+    run_id = await start(ledger)
+    await end(ledger, run_id)
+    [notification] = await claim(ledger, 10)
+    assert await ledger.redeliver("7", 1, now=later(10.5)) is not None
+    assert await claim(ledger, 10.6) == []  # the job's notifications go out one after the other
+    assert await ledger.write_back(report(notification, 10, outcome, ended_at=later(11))) == outcome
+    [again] = await claim(ledger, 11)
+    await ledger.write_back(report(again, 11))
+    assert await claim(ledger, 1000) == []
+    record = await ledger.run_record(run_id)
+    assert record is not None
+    assert len(record.attempts) == 2
+
+
 @pytest.mark.parametrize("why", ["deleted", "superseded"])
 async def test_what_nobody_is_to_hear_cannot_be_redelivered(ledger: Ledger, why: str) -> None:
     run_id = await start(ledger)

@@ -121,7 +121,7 @@ def next_due(connection: Connection, claimant: str, now: datetime) -> datetime |
 
 
 def write_back(connection: Connection, claimant: str, report: DeliveryReport) -> NotificationState:
-    """Record one try. A notification that was cancelled during the try stays so.
+    """Record one try. One that was cancelled during the try stays so; one that was asked for again goes out again.
 
     Raises:
         LeaseLost: The notification is not this claimant's any more; nothing was written.
@@ -132,7 +132,7 @@ def write_back(connection: Connection, claimant: str, report: DeliveryReport) ->
         raise LeaseLost("notification", str(report.notification_id), claimant)
     was = notification_from_row(row)
     state = _after(was, report)
-    values = {
+    values: dict[str, Any] = {
         "state": state,
         "attempts": was.attempts + 1,
         "not_before": report.not_before,
@@ -145,6 +145,8 @@ def write_back(connection: Connection, claimant: str, report: DeliveryReport) ->
         "claimed_by": None,
         "claimed_until": None,
     }
+    if was.state is PENDING and was.not_before > report.started_at:  # redelivery was asked for during the try
+        values |= {"state": PENDING, "not_before": was.not_before, "first_attempt_at": None, "closed_at": None}
     if connection.execute(notifications.update().where(held).values(values)).rowcount != 1:
         raise LeaseLost("notification", str(report.notification_id), claimant)
     _add_attempt(connection, was.attempts + 1, report)
@@ -156,6 +158,9 @@ def write_back(connection: Connection, claimant: str, report: DeliveryReport) ->
 
 def redeliver(connection: Connection, job_id: str, sequence: int, now: datetime) -> Notification | None:
     """A person wants a notification sent (once more) now; None when the job has no such notification.
+
+    While a try of it is on its way, the time from which it is wanted is later than that try's start: `write_back` sees
+    by that that another one is to follow.
 
     Raises:
         NotRedeliverable: Nobody is to be told of that run: its job was deleted, or a newer run replaces it.
