@@ -86,28 +86,29 @@ class RunIndex:
 
     # What Kubeflow said
 
-    async def saw(self, runs: Sequence[Run], *, asked_at: datetime, is_history: bool = False) -> list[Change]:
+    async def saw(self, runs: Sequence[Run], *, asked_at: datetime, news_since: datetime | None = None) -> list[Change]:
         """Write down what Kubeflow showed, and tell it as events; the changes of state among it.
 
         Args:
             asked_at: When Kubeflow was asked: older answers never overwrite newer ones.
-            is_history: Nothing of it has just happened, so runs that are new to the index are not told of.
+            news_since: These are a page of the past: runs that are new to the index and were created before this time
+                are not told of. None: whatever is new has just happened.
         """
         if not runs:
             return []
-        if is_history:
+        if news_since is not None:
             await self._backlog.written()  # what was just started here is news, whatever page it is on
         seen = [Seen(run=run, asked_at=asked_at) for run in runs]
-        return await self._write(seen, is_history=is_history)
+        return await self._write(seen, news_since)
 
     def will_see(self, run: Run, *, asked_at: datetime) -> None:
         """The same, soon: for who must not wait for it. Readers of this index find it at once."""
         self._backlog.add(Seen(run=run, asked_at=asked_at))
 
-    async def _write(self, seen: Sequence[Seen], *, is_history: bool = False) -> list[Change]:
-        if self._introduce is not None and not is_history:
-            await self._introduce([one.run for one in seen])
-        return await self._database.note(_record_and_tell, seen, self._clock.now(), is_history)
+    async def _write(self, seen: Sequence[Seen], news_since: datetime | None = None) -> list[Change]:
+        if self._introduce is not None and (young := [one.run for one in seen if _is_young(one.run, news_since)]):
+            await self._introduce(young)
+        return await self._database.note(_record_and_tell, seen, self._clock.now(), news_since)
 
     async def removed(self, run_ids: Sequence[str], *, on_purpose: bool) -> None:
         """Kubeflow does not have these runs any more; deleted on purpose, their labels go too."""
@@ -175,10 +176,16 @@ class RunIndex:
         return await self._database.read(work, *args, **kwargs)
 
 
-def _record_and_tell(connection: Connection, seen: Sequence[Seen], now: datetime, is_history: bool) -> list[Change]:
+def _record_and_tell(
+    connection: Connection, seen: Sequence[Seen], now: datetime, since: datetime | None
+) -> list[Change]:
     """In one transaction: what is in the index is told, and what is told is there."""
     changes = index_rows.record(connection, seen)
-    news = [change for change in changes if change.before is not None or not is_history]
+    news = [change for change in changes if change.before is not None or _is_young(change.run, since)]
     if news:
         index_events.tell(connection, news, now)
     return changes
+
+
+def _is_young(run: Run, since: datetime | None) -> bool:
+    return since is None or run.created_at is None or run.created_at >= since

@@ -8,7 +8,7 @@ before the next is asked for, so that a restart goes on where it was.
 
 from collections.abc import Set
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import structlog
@@ -39,6 +39,8 @@ SWEEP_PAUSES = 10
 SWEEP_REST_PAUSES = 60
 LONGEST_PAUSE_SECONDS = 30.0
 SUSPECTS = 600
+# News since then: none.
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 Mark = Literal["created", "finished"]
 
@@ -163,7 +165,7 @@ class Indexer:
         """The first round ever takes the newest page of the past, which is where following begins."""
         if progress.created_mark is not None:
             return progress
-        page = await self._ask(_Place(), sort_by="created_at desc", is_history=True)
+        page = await self._ask(_Place(), sort_by="created_at desc", news_since=NEVER)
         newest = page.items[0].created_at if page.items else None
         start = newest or FIRST_END
         await self._past_page(page, start, None)
@@ -223,7 +225,7 @@ class Indexer:
         back_to = progress.indexed_back_to or FIRST_END
         for _ in range(pages):
             place = self._places.get("past") or _Place(filter=Filter.at_most("created_at", back_to))
-            page = await self._ask(place, sort_by="created_at desc", is_history=True)
+            page = await self._ask(place, sort_by="created_at desc", news_since=NEVER)
             back_to = await self._past_page(page, back_to, place.filter)
             if not page.next_page_token:
                 return
@@ -252,7 +254,9 @@ class Indexer:
         top = progress.swept_back_to
         first = _Place(filter=None if top is None else Filter.at_most("created_at", top))
         place = self._places.pop("sweep", first)
-        page = await self._ask(place, sort_by="created_at desc", is_history=True)
+        # A run that came after this round had asked for new ones is on this page first.
+        news_since = (progress.created_mark or FIRST_END) - OVERLAP
+        page = await self._ask(place, sort_by="created_at desc", news_since=news_since)
         bottom = page.items[-1].created_at if page.items and page.next_page_token else None
         shown = place.edge_ids | {run.run_id for run in page.items}
         await self._remove_missing(shown, bottom, top)
@@ -272,11 +276,11 @@ class Indexer:
         for start in range(0, len(suspects), ACTIVE_BATCH):
             await self._check(suspects[start : start + ACTIVE_BATCH])
 
-    async def _ask(self, place: _Place, *, sort_by: str, is_history: bool = False) -> Page[Run]:
+    async def _ask(self, place: _Place, *, sort_by: str, news_since: datetime | None = None) -> Page[Run]:
         asked_at = self._clock.now()
         page = await self._kubeflow.runs.list(page_token=place.token, sort_by=sort_by, filter=place.filter)
         self._calls += 1
-        await self._index.saw(page.items, asked_at=asked_at, is_history=is_history)
+        await self._index.saw(page.items, asked_at=asked_at, news_since=news_since)
         return page
 
 

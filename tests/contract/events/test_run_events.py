@@ -1,13 +1,21 @@
 """What events say of runs: names from a pipeline's first run on, and what happens after a run's end."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from kfadapter.clock import SystemClock
 from kfadapter.database.transactions import Transactions
+from kfadapter.events.log import place_new, read_after
+from kfadapter.events.types import EventType
 from kfadapter.kubeflow.client import Kubeflow
+from kfadapter.kubeflow.resources import Run
+from kfadapter.runs.index import RunIndex
+from kfadapter.runs.index_tasks import TaskWatch
+from kfadapter.runs.indexing import Indexer
 from kfadapter.runs.introductions import Introductions
+from kfadapter.runs.sightings import SeenRuns
 from kfadapter.testing.faults import Fault
 from kfadapter.testing.kubeflow import FakeKubeflow
 from support.adapter import RunningAdapter
@@ -77,6 +85,33 @@ def test_an_end_that_is_taken_back_is_told_as_a_contradiction(adapter: RunningAd
     eventually(lambda: "contradicted" in types_of_run(adapter, run_id))
     assert types_of_run(adapter, run_id).count("finished") == 1
     assert events_of(adapter, "qoe")[-1]["data"]["kept"] == "SUCCEEDED"
+
+
+class _RunsComeMeanwhile(TaskWatch):
+    """Looks at tasks, as a round does after it has asked for new runs; just then there is one."""
+
+    def __init__(self, fake: FakeKubeflow, kubeflow: Kubeflow, database: Transactions) -> None:
+        super().__init__(kubeflow, database, SystemClock())
+        self._fake = fake
+
+    async def look(self, runs: Sequence[Run]) -> int:
+        self._fake.add_runs(1)
+        return 0
+
+
+async def test_a_run_that_comes_in_the_middle_of_a_round_is_told_of(
+    kubeflow: Kubeflow, database: Transactions, fake: FakeKubeflow
+) -> None:
+    index = RunIndex(database, SystemClock())
+    seen = SeenRuns(kubeflow.runs, index, SystemClock())
+    tasks = _RunsComeMeanwhile(fake, kubeflow, database)
+    await Indexer(kubeflow, index, seen, tasks, SystemClock(), source="one").round()
+    [run_id] = fake.run_ids
+    assert list(await index.rows([run_id])) == [run_id]
+    if not database.is_sqlite:
+        await database.write(place_new)
+    told = await database.read(read_after, 0, 100)
+    assert {one.type for one in told if one.run_id == run_id} >= {EventType.RUN_CREATED, EventType.RUN_FINISHED}
 
 
 def test_what_is_archived_already_is_not_told_again(adapter: RunningAdapter, fake: FakeKubeflow) -> None:

@@ -12,6 +12,7 @@ from kfadapter.errors import BadPageToken, IdempotencyKeyReused, LeaseLost
 from kfadapter.events.types import EventType
 from kfadapter.kubeflow.resources import Run
 from kfadapter.runs.index import RunIndex
+from kfadapter.runs.indexing import NEVER
 from kfadapter.runs.queries import RunQuery, read_filter
 from kfadapter.runs.starts import NewStart, StartBook, StartState
 from kfadapter.testing.clock import ManualClock
@@ -41,7 +42,7 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
 @pytest.fixture
 async def index(database: Transactions) -> RunIndex:
     index = RunIndex(database, ManualClock())
-    await index.saw([run(number) for number in range(COUNT)], asked_at=START, is_history=True)
+    await index.saw([run(number) for number in range(COUNT)], asked_at=START, news_since=NEVER)
     things = await index.unnamed(100)
     await index.named({one.number: f"{one.kind} {one.id}" for one in things})
     await index.label("run-0007", {"team": "radio", "odd": "100%_sure"})
@@ -191,7 +192,7 @@ async def test_a_run_that_was_just_started_here_is_told_of_although_it_is_on_a_p
 ) -> None:
     index = RunIndex(database, ManualClock())
     index.will_see(run(1), asked_at=START)
-    await index.saw([run(1), run(2)], asked_at=START, is_history=True)
+    await index.saw([run(1), run(2)], asked_at=START, news_since=NEVER)
     told = await database.write(everything)
     assert {event.run_id for event in told} == {"run-0001"}
     assert EventType.RUN_CREATED in {event.type for event in told}
