@@ -21,6 +21,8 @@ POSTGRESQL_DRIVER = "postgresql+psycopg"
 READS = "kfadapter_reads"
 # Execution option of a transaction: its commit waits for the disk.
 SYNCED = "kfadapter_synced"
+# What a connection remembers of itself: how far its commits go.
+SYNCHRONOUS = "kfadapter_synchronous"
 
 
 class Database:
@@ -160,5 +162,8 @@ def _begin_sqlite(connection: Connection) -> None:
     if options.get(READS, False):
         connection.exec_driver_sql("BEGIN")
         return
-    connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if options.get(SYNCED, True) else 'NORMAL'}")
+    wanted = "FULL" if options.get(SYNCED, True) else "NORMAL"
+    if connection.info.get(SYNCHRONOUS) != wanted:
+        connection.exec_driver_sql(f"PRAGMA synchronous = {wanted}")
+        connection.info[SYNCHRONOUS] = wanted
     connection.exec_driver_sql("BEGIN IMMEDIATE")
