@@ -2,11 +2,13 @@
 
 A commit that must outlive a loss of power waits for the disk, which takes longer than all statements before it. What
 was asked for while one commit waits shares the next, so sixteen callers pay for the disk about once. Each piece of
-work is a savepoint: one that fails takes nothing else with it.
+work is a savepoint: one that fails takes nothing else with it. What nobody waits for stands back for what somebody
+does.
 """
 
-import queue
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -19,6 +21,9 @@ from kfadapter.database.connections import Database
 from kfadapter.errors import DatabaseError
 
 MOST_TOGETHER = 64
+# Of what stands back: so many at a time, so that whoever comes meanwhile waits briefly.
+MOST_PATIENT_TOGETHER = 8
+PATIENCE_SECONDS = 0.1
 SAVEPOINT = "piece"
 
 T = TypeVar("T")
@@ -30,6 +35,7 @@ class _Piece:
 
     work: Callable[[Connection], Any]
     is_synced: bool
+    since: float = field(default_factory=time.monotonic)
     future: "Future[Any]" = field(default_factory=Future)
     result: Any = None
     error: Exception | None = None
@@ -63,60 +69,58 @@ class GroupCommit:
 
     Args:
         database: An open database.
+        patience_seconds: So long what is patient stands back.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self._database = database
-        self._waiting: queue.SimpleQueue[_Piece | None] = queue.SimpleQueue()
-        self._closing = threading.Lock()
+        self._patience_seconds = patience_seconds
+        self._waiting: deque[_Piece] = deque()
+        self._patient: deque[_Piece] = deque()
+        self._changed = threading.Condition()
         self._is_open = True
         self._thread = threading.Thread(target=self._write_for_ever, name="database-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Callable[[Connection], T], *, is_synced: bool) -> "Future[T]":
+    def submit(self, work: Callable[[Connection], T], *, is_synced: bool, is_patient: bool = False) -> "Future[T]":
         """Run the work in the next transaction; the future is done when that has been committed.
 
         Args:
             work: May be run twice when the database fails; only the connection may show that it ran.
             is_synced: False: a loss of power may undo it; the death of the process never does.
+            is_patient: Nobody waits for it: what is not patient goes first, for so long as the patience lasts.
 
         Raises:
             DatabaseError: It is closed.
         """
         piece = _Piece(work=work, is_synced=is_synced)
-        with self._closing:
+        with self._changed:
             if not self._is_open:
                 raise DatabaseError("the database is closed")
-            self._waiting.put(piece)
+            (self._patient if is_patient else self._waiting).append(piece)
+            self._changed.notify()
         return cast("Future[T]", piece.future)
 
     def close(self) -> None:
         """Finish what was asked for, and end the thread; may be called twice."""
-        with self._closing:
-            if self._is_open:
-                self._waiting.put(None)
+        with self._changed:
             self._is_open = False
+            self._changed.notify()
         self._thread.join()
 
     def _write_for_ever(self) -> None:
-        is_open = True
-        while is_open:
-            pieces, is_open = self._next()
+        while pieces := self._next():
             self._write(pieces)
 
-    def _next(self) -> tuple[list[_Piece], bool]:
-        """What waits now, at least one piece, and whether more may come."""
-        piece = self._waiting.get()
-        pieces: list[_Piece] = []
-        while piece is not None:
-            pieces.append(piece)
-            if len(pieces) == MOST_TOGETHER:
-                return pieces, True
-            try:
-                piece = self._waiting.get_nowait()
-            except queue.Empty:
-                return pieces, True
-        return pieces, False
+    def _next(self) -> list[_Piece]:
+        """What is written next; nothing when it is closed and everything is written."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._patient or not self._is_open)
+            pieces = _taken(self._waiting, MOST_TOGETHER)
+            is_over = self._patient and time.monotonic() - self._patient[0].since >= self._patience_seconds
+            if is_over or not pieces:
+                pieces += _taken(self._patient, MOST_PATIENT_TOGETHER)
+            return pieces
 
     def _write(self, pieces: list[_Piece]) -> None:
         if len(pieces) > 1 and self._write_together(pieces):
@@ -145,3 +149,7 @@ class GroupCommit:
         except Exception as exc:  # noqa: BLE001 - handed to whoever asked for the work
             piece.error = exc
         piece.tell()
+
+
+def _taken(pieces: deque[_Piece], most: int) -> list[_Piece]:
+    return [pieces.popleft() for _ in range(min(most, len(pieces)))]

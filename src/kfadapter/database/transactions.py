@@ -102,6 +102,13 @@ class Transactions:
 
         return await self._written(lambda connection: work(connection, *args, **kwargs), is_synced=False)
 
+    async def note_aside(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """A note for which no caller of the service waits: where one thread writes, others go first."""
+
+        return await self._written(
+            lambda connection: work(connection, *args, **kwargs), is_synced=False, is_patient=True
+        )
+
     async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """One consistent look that does not wait for writers."""
 
@@ -118,10 +125,10 @@ class Transactions:
                 with contextlib.suppress(RuntimeError):  # that loop is closed: nobody waits any more
                     loop.call_soon_threadsafe(event.set)
 
-    async def _written(self, work: Callable[[Connection], T], *, is_synced: bool) -> T:
+    async def _written(self, work: Callable[[Connection], T], *, is_synced: bool, is_patient: bool = False) -> T:
         self._check_open()
         if self._group is not None:
-            future = self._group.submit(work, is_synced=is_synced)
+            future = self._group.submit(work, is_synced=is_synced, is_patient=is_patient)
         else:
             future = self._writers.submit(self._transaction, work, is_synced)
         # Shielded: a cancelled caller must not take back a write that is waiting for its turn.

@@ -108,7 +108,7 @@ class RunIndex:
     async def _write(self, seen: Sequence[Seen], news_since: datetime | None = None) -> list[Change]:
         if self._introduce is not None and (young := [one.run for one in seen if _is_young(one.run, news_since)]):
             await self._introduce(young)
-        return await self._database.note(_record_and_tell, seen, self._clock.now(), news_since)
+        return await self._database.note_aside(_record_and_tell, seen, self._clock.now(), news_since)
 
     async def removed(self, run_ids: Sequence[str], *, on_purpose: bool) -> None:
         """Kubeflow does not have these runs any more; deleted on purpose, their labels go too."""

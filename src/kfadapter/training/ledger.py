@@ -105,7 +105,7 @@ class Ledger:
 
     async def answered(self, run_id: str, *, now: datetime) -> None:
         """The execution's answer has been sent: the grace time counts from here."""
-        if await self._transactions.note(ledger_launches.answered, run_id, self._policy, now):
+        if await self._transactions.note_aside(ledger_launches.answered, run_id, self._policy, now):
             self.notifications_changed.set()
 
     async def take_over(self, *, now: datetime) -> int:

@@ -103,6 +103,47 @@ def test_what_waits_is_committed_at_once(group: GroupCommit, seen: Seen) -> None
     assert seen.names() == list("abcdef")
 
 
+class Order:
+    """Work that remembers in which order, and in whose company, it was done."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[str]] = []
+        self._transaction: object = None
+
+    def of(self, name: str) -> Callable[[Connection], None]:
+        def work(connection: Connection) -> None:
+            if connection.get_transaction() is not self._transaction:
+                self._transaction = connection.get_transaction()
+                self.groups.append([])
+            self.groups[-1].append(name)
+
+        return work
+
+
+def test_what_nobody_waits_for_stands_back(database: Database) -> None:
+    group, order = GroupCommit(database, patience_seconds=60), Order()
+    door = Door(group)
+    patient = [group.submit(order.of(f"note {n}"), is_synced=False, is_patient=True) for n in range(9)]
+    waiting = [group.submit(order.of(name), is_synced=True) for name in "ab"]
+    door.open()
+    for future in (*waiting, *patient):
+        future.result(10)
+    assert order.groups == [["a", "b"], [f"note {n}" for n in range(8)], ["note 8"]]
+    group.close()
+
+
+def test_patience_has_an_end(database: Database) -> None:
+    group, order = GroupCommit(database, patience_seconds=0), Order()
+    door = Door(group)
+    patient = group.submit(order.of("note"), is_synced=False, is_patient=True)
+    waiting = group.submit(order.of("a"), is_synced=True)
+    door.open()
+    waiting.result(10)
+    patient.result(10)
+    assert order.groups == [["a", "note"]]
+    group.close()
+
+
 def test_one_that_is_refused_takes_nothing_with_it(group: GroupCommit, seen: Seen) -> None:
     door = Door(group)
     futures = [group.submit(work, is_synced=True) for work in (add("a"), refuse, add("b"))]
@@ -129,9 +170,10 @@ def test_what_was_asked_for_before_closing_is_written(database: Database, seen: 
     group = GroupCommit(database)
     door = Door(group)
     future = group.submit(add("a"), is_synced=True)
+    patient = group.submit(add("b"), is_synced=False, is_patient=True)
     door.open()
     group.close()
-    assert future.result(0) == "a"
-    assert seen.names() == ["a"]
+    assert (future.result(0), patient.result(0)) == ("a", "b")
+    assert seen.names() == ["a", "b"]
     with pytest.raises(DatabaseError, match="closed"):
-        group.submit(add("b"), is_synced=True)
+        group.submit(add("c"), is_synced=True)
