@@ -56,7 +56,7 @@ KEPT_TO = {
     "aiohttp": ("kubeflow", "training/training_manager", "events/sender"),
     "typer": ("cli",),
     "rich": ("cli",),
-    "httpx": ("cli", "client", "engine/packages"),  # the engine fetches packages where a setting allows it
+    "httpx": ("cli", "client", "engine/download"),  # the engine fetches packages where a setting allows it
     "httpx_sse": ("cli", "client"),
     "croniter": ("pipelines/cron_slots",),
     "yaml": ("pipelines", "testing/kubeflow/packages"),

@@ -8,19 +8,20 @@ number in the setting (or as localhost), redirects are checked like the first ad
 import asyncio
 import ipaddress
 import socket
-import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from posixpath import basename
-from typing import Self
-from urllib.parse import SplitResult, urljoin, urlsplit
+from typing import TYPE_CHECKING, Self
+from urllib.parse import SplitResult, urlsplit
 
-import httpx
 import structlog
 
 from kfadapter.engine.protocol.faults import internal, invalid
-from kfadapter.engine.protocol.templates import FILE_LIMIT_BYTES, UnreadableFile, open_file
+from kfadapter.engine.protocol.templates import UnreadableFile, open_file
 from kfadapter.errors import EngineError
+
+if TYPE_CHECKING:
+    from kfadapter.engine.download import Download
 
 FETCH_SECONDS = 30.0
 REDIRECTS = 3
@@ -103,33 +104,22 @@ class Packages:
             _logger.warning("package not fetched", action="engine_package_refused", url=url, reason=str(exc))
             # KFP's words; with a list of one's own it helps to hear more.
             raise invalid(f"{REFUSED}: {exc}" if self._allowed else REFUSED) from exc
-        except (httpx.HTTPError, TimeoutError, OSError) as exc:
-            raise internal(f"error downloading the pipeline spec from {url}: {exc or type(exc).__name__}") from exc
+        except (TimeoutError, OSError) as exc:
+            raise internal(f"error downloading the pipeline spec from {url}: {str(exc) or type(exc).__name__}") from exc
         try:
             return await asyncio.to_thread(open_file, basename(parts.path), content)
         except UnreadableFile as exc:
             raise invalid(f"the package at {url} cannot be read: {exc}") from exc
 
     async def _follow(self, url: str) -> bytes:
-        context = await asyncio.to_thread(ssl.create_default_context)
-        async with httpx.AsyncClient(verify=context, trust_env=False, timeout=self._seconds) as client:
+        async with await asyncio.to_thread(_open_download, self._seconds) as download:
             asked = url
             for _ in range(REDIRECTS + 1):
-                content = await self._get(client, asked)
+                content = await download.get(asked, await self._checked(urlsplit(asked)))
                 if isinstance(content, bytes):
                     return content
                 asked = content
         raise NotAllowed(f"more than {REDIRECTS} redirects")
-
-    async def _get(self, client: httpx.AsyncClient, url: str) -> bytes | str:
-        """What is there, or where it has gone to."""
-        *others, last = await self._checked(urlsplit(url))
-        for address in others:
-            try:
-                return await _get_from(client, url, address)
-            except httpx.ConnectError:
-                continue
-        return await _get_from(client, url, last)
 
     async def _checked(self, parts: SplitResult) -> list[Address]:
         """The numbers of an allowed address' host."""
@@ -146,29 +136,11 @@ class Packages:
         return list(dict.fromkeys(addresses))
 
 
-async def _get_from(client: httpx.AsyncClient, url: str, address: Address) -> bytes | str:
-    """The connection goes to the number that was checked; name and certificate stay those of the host."""
-    parts = urlsplit(url)
-    target = httpx.URL(url).copy_with(host=str(address))
-    headers = {"host": parts.netloc, "accept-encoding": "identity"}
-    names = {"sni_hostname": str(parts.hostname)}
-    async with client.stream("GET", target, headers=headers, extensions=names) as answer:
-        if answer.is_redirect:
-            return urljoin(url, str(answer.headers.get("location", "")))
-        if answer.status_code != httpx.codes.OK:
-            status = f"{answer.status_code} {answer.reason_phrase}"
-            raise invalid(f"error fetching pipeline spec from {url} - request returned {status}")
-        return await _read(answer)
+def _open_download(seconds: float) -> "Download":
+    # Most engines never fetch a package: they do without an HTTP client in memory.
+    from kfadapter.engine.download import Download
 
-
-async def _read(answer: httpx.Response) -> bytes:
-    chunks, size = [], 0
-    async for chunk in answer.aiter_raw():
-        size += len(chunk)
-        if size > FILE_LIMIT_BYTES:
-            raise invalid(f"the package is larger than {FILE_LIMIT_BYTES} bytes")
-        chunks.append(chunk)
-    return b"".join(chunks)
+    return Download(seconds=seconds)
 
 
 def _parts(url: str) -> SplitResult:

@@ -2,9 +2,6 @@
 
 from collections.abc import Iterator
 
-from croniter import croniter
-from croniter.croniter import CroniterBadDateError
-
 from kfadapter.pipelines.cron import FIELDS, Cron
 
 YEARS_WITHOUT_SLOT = 8
@@ -27,6 +24,9 @@ def slots_before(cron: Cron, moment: int) -> Iterator[int]:
 def _walk(cron: Cron, moment: int, *, forward: bool) -> Iterator[int]:
     if moment >= FAR_AWAY or cron.is_never_due:
         return
+    # With dateutil, which it brings, it is large: a service without a cron schedule does not load it.
+    from croniter import CroniterBadDateError, croniter
+
     walk = croniter(
         _expression(cron),
         float(moment),
