@@ -244,3 +244,20 @@ async def test_only_the_newest_run_of_a_job_is_told(bridge: Bridge) -> None:
     await bridge.tell()
     assert [one.run_id for one in await bridge.training_manager.received(1)] == [second]
     assert len(bridge.training_manager.notifications) == 1
+
+
+async def test_a_run_that_comes_too_late_is_ended_however_many_attempts_that_takes(bridge: Bridge) -> None:
+    bridge.fake.fail(Fault.delay(0.3), **CREATE)
+    bridge.fake.fail(Fault.status(503), method="POST", path=":terminate$", times=2)
+    launch = asyncio.create_task(bridge.launcher.launch(bridge.request()))
+    run_id = (await bridge.fake.log.seen(**CREATE))[0].json()["run_id"]
+    await bridge.ledger.close_intention(
+        run_id, RunState.NOT_STARTED, reason="given up", is_told=False, now=bridge.clock.now()
+    )
+    for attempts in (1, 2):
+        await bridge.fake.log.seen("POST", ":terminate$", count=attempts)
+        await bridge.clock.sleeping()
+        bridge.clock.advance(60)
+    with pytest.raises(LaunchFailed, match="given up"):
+        await launch
+    assert bridge.fake.run(run_id)["state"] in ("CANCELING", "FAILED")

@@ -82,6 +82,20 @@ async def test_a_database_that_is_restored_in_time_loses_nothing(bridge: Bridge)
     assert await states(bridge) == {"active": 12}
 
 
+@pytest.mark.parametrize("fault", [Fault.status(500), Fault.html(200), Fault.status(503), Fault.hang()], ids=str)
+async def test_a_run_that_is_neither_shown_nor_denied_hinders_no_other(bridge: Bridge, fault: Fault) -> None:
+    lone, *run_ids = await many(bridge, 200)
+    bridge.fake.forget_run(lone)
+    bridge.fake.fail(fault, path=f"/runs/{lone}$", times=None)
+    await bridge.look_for(595, step=35)
+    for number, run_id in enumerate(run_ids[::66]):
+        bridge.clock.advance(10)
+        bridge.fake.finish(run_id)
+        await bridge.watcher.look()
+        assert (await states(bridge))["succeeded"] == number + 1
+    assert (await bridge.record(lone)).run.state is RunState.ACTIVE
+
+
 async def test_a_login_page_for_an_hour_concludes_nothing(bridge: Bridge) -> None:
     run_id = await bridge.start()
     bridge.fake.fail(Fault.html(200), times=None)

@@ -268,9 +268,9 @@ def moment(value: object) -> datetime | None:
         return None
     try:
         parsed = datetime.fromisoformat(value)
-    except ValueError:
+        aware = parsed.astimezone(UTC) if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    aware = parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)
     return aware if aware.year >= EARLIEST_YEAR else None
 
 

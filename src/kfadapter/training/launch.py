@@ -46,6 +46,8 @@ LONGEST_PAUSE_SECONDS = 2.0
 PATIENCE_AFTER_ERROR_SECONDS = 2.0
 CLOSE_SECONDS = 5.0
 RECOVER_PAUSE_SECONDS = 2.0
+# Between the attempts to end a run that came too late.
+TERMINATE_PAUSES_SECONDS = (1.0, 5.0, 15.0, 60.0)
 
 log = structlog.get_logger(__name__)
 
@@ -236,10 +238,24 @@ class Launcher:
         except TransitionRefused as exc:
             # The lookup had given up before the create call came back: nobody waits for this run.
             log.error("a run came too late and is terminated", action="launch_too_late", run_id=run.run_id)
-            await self._runs.terminate(run.run_id)
+            await self._end_unwanted(run.run_id)
             raise LaunchFailed(run.run_id, "the run was started after its launch had been given up") from exc
         log.info("run started", action="run_started", run_id=run.run_id, trainingjob_id=accepted.job_id)
         return accepted
+
+    async def _end_unwanted(self, run_id: str) -> None:
+        """Terminate a run that no ledger entry is open for: nobody else would."""
+        for pause in (*TERMINATE_PAUSES_SECONDS, None):
+            try:
+                await self._runs.terminate(run_id)
+            except (KubeflowNotFound, KubeflowConflict):
+                return  # it has ended, or has gone
+            except KubeflowError as exc:
+                log.error("an unwanted run goes on", action="terminate_failed", run_id=run_id, reason=exc.reason)
+            else:
+                return
+            if pause is not None:
+                await self._clock.sleep(pause)
 
     async def _not_created(self, run: TrainingRun, flight: _Flight, error: KubeflowError) -> Launched:
         if isinstance(error, REFUSALS):

@@ -22,6 +22,7 @@ from kfadapter.kubeflow.connection import cause_of
 PATH = "/trainingjob/pipelineNotification"
 HEADERS = {"content-type": "application/json", "Accept-Charset": "UTF-8"}
 ANSWER_LIMIT_BYTES = 16 * 1024
+SUCCESS_BODY_SECONDS = 2.0
 RETRY_AFTER_LIMIT_SECONDS = 3600.0
 # Statuses of a server that is not there just now; the request has had no effect.
 AWAY = frozenset({429, 502, 503, 504})
@@ -93,8 +94,8 @@ class TrainingManager:
         if self._session is None:
             raise RuntimeError("the Training Manager's client is not open")
         try:
-            async with asyncio.timeout(self.timeout_seconds):
-                return await self._post(self._session, json.dumps(payload).encode())
+            async with asyncio.timeout(self.timeout_seconds) as limit:
+                return await self._post(self._session, json.dumps(payload).encode(), limit)
         except TimeoutError:
             text = f"no answer within {self.timeout_seconds:g} s"
             return Answer(verdict=Verdict.RETRY_SLOWLY, status=None, text=text)
@@ -108,10 +109,14 @@ class TrainingManager:
             text = f"the connection broke: {type(exc).__name__}: {exc}"
             return Answer(verdict=Verdict.RETRY, status=None, text=text, is_unreachable=True)
 
-    async def _post(self, session: aiohttp.ClientSession, body: bytes) -> Answer:
+    async def _post(self, session: aiohttp.ClientSession, body: bytes, limit: asyncio.Timeout) -> Answer:
         timeout = aiohttp.ClientTimeout(total=None)
         async with session.post(self._url, data=body, allow_redirects=False, timeout=timeout) as response:
-            content = await _bounded(response)
+            if 200 <= response.status < 300:
+                limit.reschedule(None)
+                content = await _of_success(response)
+            else:
+                content = await _bounded(response)
             return judge(response.status, response.headers, content)
 
 
@@ -132,6 +137,15 @@ def judge(status: int, headers: Mapping[str, str], content: bytes) -> Answer:
         return Answer(verdict=Verdict.RETRY, status=status, text=text, is_unreachable=True, retry_after_seconds=pause)
     verdict = Verdict.RETRY if status >= 500 else Verdict.RETRY_SLOWLY
     return Answer(verdict=verdict, status=status, text=text)
+
+
+async def _of_success(response: aiohttp.ClientResponse) -> bytes:
+    """The body of an answer whose status has said all: a body that is cut off or trickles must not be told twice."""
+    try:
+        async with asyncio.timeout(SUCCESS_BODY_SECONDS):
+            return await _bounded(response)
+    except (TimeoutError, aiohttp.ClientError, OSError):
+        return b""
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:

@@ -6,6 +6,7 @@ ended lately. Stops that have not gone through and runs that seem to be gone add
 there are no calls.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -25,6 +26,8 @@ TRANSACTION = 50
 OVERLAP = timedelta(minutes=2)
 LONGEST_PAUSE_SECONDS = 5.0
 FEW = 5
+# For a question about one run, in a round that has other things to do.
+LONE_SECONDS = 1.0
 WATERMARK = "finished_at"
 # The watermark is only written when it has moved this far: it saves a long list after a restart, nothing more.
 WATERMARK_STEP = timedelta(minutes=1)
@@ -78,6 +81,7 @@ class Watcher:
         self._rounds = 0
         self._looked_at: dict[str, int] = {}
         self._tried_to_stop: dict[str, int] = {}
+        self._asked_for: dict[str, int] = {}
         self._logged: set[str] = set()
         self._watermark: datetime | None = None
         self._noted: dict[str, str] = {}
@@ -217,13 +221,22 @@ class Watcher:
             log.warning("ends contradict the ledger", action="end_contradicted", run_ids=[run.run_id for run in other])
 
     async def _conclude(self, missing: Sequence[WatchedRun]) -> None:
-        """Runs that Kubeflow does not list: when their time is over it is asked for each, a few a round."""
+        """Runs that Kubeflow does not list: when their time is over it is asked for each, a few a round.
+
+        Those asked for longest ago come first. One about which Kubeflow says nothing stays as it is, and hinders
+        neither the watch of the others nor the notice of their ends.
+        """
         overdue = [run for run in missing if self._absences.is_over(run.run_id, run.state)]
-        for run in overdue[:FEW]:
+        for run in sorted(overdue, key=lambda one: self._asked_for.get(one.run_id, 0))[:FEW]:
+            self._asked_for[run.run_id] = self._rounds
             try:
-                found = await self._runs.get(run.run_id)
+                async with asyncio.timeout(LONE_SECONDS):
+                    found = await self._runs.get(run.run_id)
             except KubeflowNotFound:
                 await self._give_up(run)
+            except (KubeflowError, TimeoutError) as exc:
+                self._log_once(run.run_id, "nothing is said of a run", action="run_not_shown", reason=str(exc))
+                return
             else:
                 await self._record({run.run_id: run}, [found])
                 self._absences.found([run.run_id])
@@ -260,6 +273,7 @@ class Watcher:
         self._absences.keep(watched)
         self._looked_at = {run_id: number for run_id, number in self._looked_at.items() if run_id in watched}
         self._tried_to_stop = {run_id: number for run_id, number in self._tried_to_stop.items() if run_id in watched}
+        self._asked_for = {run_id: number for run_id, number in self._asked_for.items() if run_id in watched}
         self._logged = {about for about in self._logged if about in watched or about == "ends"}
 
     def _log_once(self, about: str, text: str, **facts: str) -> None:

@@ -64,7 +64,17 @@ def test_a_full_run_reads() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "", None, "yesterday", 7, "1970-01-01T00:00:00.5+00:00"]
+    "text",
+    [
+        "1970-01-01T00:00:00Z",
+        "9999-12-31T23:59:59-12:00",
+        "0001-01-01T00:00:00Z",
+        "",
+        None,
+        "yesterday",
+        7,
+        "1970-01-01T00:00:00.5+00:00",
+    ],
 )
 def test_not_yet_is_none(text: object) -> None:
     assert moment(text) is None
